@@ -1,0 +1,15 @@
+//! History tables → snapshots → signals and a feature table.
+//!
+//! The only reader of a business's history. Everything here is a pure function of its
+//! arguments: no wall clock, no unseeded randomness; only [`read`] and [`write`] touch files.
+
+pub mod history;
+pub mod matrix;
+pub mod settings;
+pub mod spec;
+pub mod time;
+
+pub use history::{AccountFacts, History};
+pub use matrix::{Column, FeatureTable, Row, Value};
+pub use spec::{Dimension, Direction, FeatureSpec, Kind, Role};
+pub use time::{DAY, Timestamp};
