@@ -3,7 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::history::Text;
 use crate::spec::{FeatureSpec, Kind};
+use crate::time::Timestamp;
+
+/// Whom a row of a feature table derived from a history is about, and when.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    /// The account.
+    pub account_id: Text,
+    /// The observation time: only facts before it are in the row.
+    pub as_of: Timestamp,
+}
 
 /// The values of one feature, a value a row.
 #[derive(Debug, Clone, PartialEq)]

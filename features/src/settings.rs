@@ -81,6 +81,11 @@ impl<'text> Settings<'text> {
         value
     }
 
+    /// Leaves the table `name` to another program that reads the same file.
+    pub fn leave(&mut self, name: &str) {
+        self.root.remove(name);
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -180,6 +185,12 @@ impl<'text> Section<'_, 'text> {
         let value = read(&mut section);
         section.refuse_the_rest();
         value
+    }
+
+    /// The file that is read, as the user named it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        self.file
     }
 
     /// The names of the keys and tables not taken yet, for tables whose keys are the user's own.

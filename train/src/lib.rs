@@ -1,1 +1,29 @@
-//! .
+//! Which rows to learn from, how good it is, report, publish, batch score.
+//!
+//! The library behind `holdfast-train`: each subcommand is a function of [`commands`] that returns what to
+//! print. Only `main.rs` prints, exits and touches the terminal.
+
+pub mod baseline;
+pub mod candidates;
+pub mod cli;
+pub mod columns;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod evaluate;
+pub mod groups;
+pub mod history;
+pub mod judgement;
+pub mod pipeline;
+pub mod prepared;
+pub mod procedure;
+pub mod progress;
+pub mod publish;
+pub mod report;
+pub mod rows;
+pub mod select;
+pub mod split;
+pub mod standing;
+pub mod summary;
+
+pub use error::TrainError;

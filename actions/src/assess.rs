@@ -1,0 +1,132 @@
+//! How an account stands: probability, stage, health, band and signals, without any advice.
+
+use holdfast_features::signal::{self, Peers, Signal, SignalKind};
+use holdfast_features::stage::{self, Placement};
+use holdfast_models::{Bundle, Prediction};
+use serde::Serialize;
+
+use crate::band::Band;
+use crate::facts::{Account, Facts};
+use crate::health::{self, Health};
+use crate::policy::Policy;
+
+/// How an account stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assessment {
+    /// The calibrated churn probability with its evidence interval.
+    pub prediction: Prediction,
+    /// Its lifecycle stage and the rule that placed it there; `None` for a table without the features that tell.
+    pub stage: Option<Placement>,
+    /// How it does against its segment.
+    pub health: Health,
+    /// The share (0 to 1) of its tier with a lower health; `None` where the bundle does not know.
+    pub health_percentile: Option<f64>,
+    /// The band by health alone; `None` without health.
+    pub health_band: Option<Band>,
+    /// The risk band: the worse of those by health and by probability, and of what a signal caps it to.
+    pub band: Band,
+    /// How the band came about, a sentence a part.
+    pub band_reasons: Vec<String>,
+    /// What happens at the account, with evidence.
+    pub signals: Vec<Signal>,
+}
+
+/// Assesses `account`, whose row belongs to a table aligned with the bundle's model
+/// ([`holdfast_models::ChurnModel::align`]).
+#[must_use]
+pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assessment {
+    let row = account.row;
+    let benchmarks = &bundle.benchmarks;
+    let segment = row.text(benchmarks.segment_column());
+    let share_below =
+        |feature: &str, value: f64| Some(benchmarks.percentile(segment, feature, value)? / 100.0);
+
+    let prediction = bundle.model.predict(row);
+    let is_placed = stage::INPUTS.iter().any(|input| row.number(input).is_some());
+    let placement = is_placed.then(|| stage::of(row, &policy.stages));
+    let health = policy.health.health(row, placement.map(|placement| placement.stage), share_below);
+
+    let peers =
+        Peers { median_distinct_events_28d: benchmarks.quantile(segment, "distinct_events_28d", 50.0) };
+    let mut signals = signal::of_among(row, &policy.signals, peers);
+    if let Some(drop) = health_drop(policy, account, &health) {
+        let place = signals.partition_point(|signal| signal.kind < SignalKind::HealthDrop);
+        signals.insert(place, drop);
+    }
+
+    let calibration = &bundle.manifest.calibration;
+    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
+    let base_rate =
+        (calibration.rows > 0).then(|| calibration.positives as f64 / calibration.rows as f64);
+    let (health_band, band, band_reasons) =
+        band(policy, prediction.probability, base_rate, &health, &signals);
+    Assessment {
+        prediction,
+        stage: placement,
+        health_percentile: health.overall.and_then(|overall| share_below(health::BENCHMARK, overall)),
+        health,
+        health_band,
+        band,
+        band_reasons,
+        signals,
+    }
+}
+
+impl Assessment {
+    /// What is known of `account`, of which this is the assessment.
+    #[must_use]
+    pub fn facts<'a>(&'a self, account: Account<'a>) -> Facts<'a> {
+        Facts {
+            account,
+            probability: self.prediction.probability,
+            placement: self.stage,
+            health: &self.health,
+            band: self.band,
+            health_band: self.health_band,
+            signals: &self.signals,
+            health_percentile: self.health_percentile,
+        }
+    }
+}
+
+/// A fall from the best reading of the days before.
+fn health_drop(policy: &Policy, account: &Account<'_>, health: &Health) -> Option<Signal> {
+    let now = health.overall?;
+    let before = account
+        .readings
+        .iter()
+        .filter(|reading| {
+            let days = account.as_of.days_since(reading.as_of);
+            days > 0.0 && days <= policy.escalation.health_drop_days
+        })
+        .map(|reading| reading.health)
+        .max_by(f64::total_cmp)?;
+    signal::health_drop(before, now, &policy.signals)
+}
+
+fn band(
+    policy: &Policy,
+    probability: f64,
+    base_rate: Option<f64>,
+    health: &Health,
+    signals: &[Signal],
+) -> (Option<Band>, Band, Vec<String>) {
+    let by_probability = policy.bands.of_probability(probability, base_rate);
+    let mut reasons = Vec::new();
+    let by_health = health.overall.map(|overall| {
+        let band = policy.bands.of_health(overall);
+        reasons.push(format!("Health {overall:.0} of 100: {}", band.label()));
+        band
+    });
+    let against = base_rate.map_or(String::new(), |base| format!(" against {:.1} % on average", base * 100.0));
+    reasons.push(format!("Churn probability {:.1} %{against}: {}", probability * 100.0, by_probability.label()));
+    let mut band = by_health.map_or(by_probability, |by_health| by_health.max(by_probability));
+    let is_on = |kind| signals.iter().any(|signal| signal.kind == kind);
+    if let Some((kind, cap)) = policy.health.cap(is_on)
+        && cap > band
+    {
+        band = cap;
+        reasons.push(format!("{}: at best {}", kind.name().replace('_', " "), cap.label()));
+    }
+    (by_health, band, reasons)
+}

@@ -1,0 +1,15 @@
+//! Financial: what is paid, on which terms, how punctually, and what is on offer.
+
+mod contract;
+mod invoices;
+mod opportunities;
+
+use super::declared::Declared;
+
+pub(super) use contract::ContractView;
+pub(super) use invoices::Invoices;
+pub(super) use opportunities::Opportunities;
+
+/// All of them.
+pub(super) const FEATURES: [&[Declared]; 3] =
+    [contract::CONTRACT, invoices::INVOICES, opportunities::OPPORTUNITIES];

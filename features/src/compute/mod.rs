@@ -1,0 +1,282 @@
+//! Facts → features: one kernel for training and serving alike.
+//!
+//! Each feature is declared once, with all that a reader needs and how it is computed. The kernel sees one
+//! account's facts at a time (beside them only the book's rates of churn), sorted by the time they became known, and uses only those before the
+//! observation; outcomes (solved, paid, left, reached) only once their own time is past. Accounts are
+//! computed in parallel and written in the order of the keys, so neither threads nor neighbours show.
+
+mod book;
+mod context;
+mod declared;
+mod engagement;
+mod events;
+mod financial;
+mod plan;
+mod relationship;
+mod usage;
+mod usage_window;
+mod view;
+mod window;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::history::{AccountFacts, Candidate, History, Text};
+use crate::matrix::{Column as Values, FeatureTable, RowKey, TableError};
+use crate::settings::Section;
+use crate::snapshot::Snapshot;
+use crate::spec::{FeatureSpec, Kind};
+use crate::stage::{self, StageConfig};
+use crate::time::Timestamp;
+use book::Book;
+use plan::{Column, Plan};
+use usage_window::UsageSweep;
+use view::View;
+
+/// Which features to make of a history, `[features]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputeConfig {
+    /// The number of single events that get features of their own: those that most accounts use.
+    pub max_events: usize,
+}
+
+/// The row that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The account.
+    pub account_id: Text,
+    /// The observation time.
+    pub as_of: Timestamp,
+    /// The subscription that term and age refer to; `None` is the active one whose term ends next.
+    pub subscription_id: Option<Text>,
+}
+
+/// Why a feature table cannot be computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ComputeError {
+    /// A stored specification names a feature that this version does not know.
+    #[error(
+        "feature `{feature}` is not known to this version: train again, or use the version that trained the model"
+    )]
+    UnknownFeature {
+        /// The feature.
+        feature: String,
+    },
+    /// A stored specification needs a table that the history does not have.
+    #[error(
+        "feature `{feature}` needs the table `{table}`, which this history does not have: add it, or train without"
+    )]
+    AbsentTable {
+        /// The feature.
+        feature: String,
+        /// The table.
+        table: String,
+    },
+    /// A stored specification needs a constant column of `accounts` that the history does not have.
+    #[error(
+        "feature `{feature}` needs the column `{column}` of accounts, declared constant in the configuration"
+    )]
+    AbsentColumn {
+        /// The feature.
+        feature: String,
+        /// The column.
+        column: String,
+    },
+    /// A feature has another type than when the model was trained.
+    #[error(
+        "feature `{feature}` is stored as {stored:?}, but this history gives {computed:?}: correct the column"
+    )]
+    OtherKind {
+        /// The feature.
+        feature: String,
+        /// The type in the specification.
+        stored: Kind,
+        /// The type here.
+        computed: Kind,
+    },
+    /// A key names an account that the history does not have.
+    #[error("row {row}: account `{account_id}` is in no table of the history")]
+    UnknownAccount {
+        /// 0-based key.
+        row: usize,
+        /// The account.
+        account_id: Text,
+    },
+    /// The specifications do not make a table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What holds for the whole history rather than for an account.
+struct Whole<'a> {
+    /// Usage comes as daily sums.
+    usage_is_daily: bool,
+    /// The renewal history tells the MRR, so that a subscription's own is only today's.
+    mrr_is_told: bool,
+    until: Option<Timestamp>,
+    currency: Option<&'a Text>,
+    book: Book,
+}
+
+/// Events with features of their own, unless configured.
+const MAX_EVENTS: usize = 8;
+
+impl Default for ComputeConfig {
+    fn default() -> Self {
+        Self { max_events: MAX_EVENTS }
+    }
+}
+
+impl ComputeConfig {
+    /// Reads `[features]`; what is absent keeps its default.
+    pub fn from_section(section: &mut Section<'_, '_>) -> Self {
+        let max_events = section.integer("max_events", 8, 0..=100);
+        Self { max_events: usize::try_from(max_events).unwrap_or(MAX_EVENTS) }
+    }
+}
+
+impl From<&Snapshot> for Key {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self {
+            account_id: snapshot.account_id.clone(),
+            as_of: snapshot.as_of,
+            subscription_id: snapshot.subscription_id.clone(),
+        }
+    }
+}
+
+impl From<&RowKey> for Key {
+    fn from(key: &RowKey) -> Self {
+        Self { account_id: key.account_id.clone(), as_of: key.as_of, subscription_id: None }
+    }
+}
+
+impl From<&Key> for RowKey {
+    fn from(key: &Key) -> Self {
+        Self { account_id: key.account_id.clone(), as_of: key.as_of }
+    }
+}
+
+/// Every feature that the history offers: the declared ones of the tables it has, those of its most used
+/// events, its constant account columns, the stage, and the context that decisions read.
+#[must_use]
+pub fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
+    plan::specs(history, config)
+}
+
+/// The features of `specs`, one row a key, in the order of the keys. `specs` come from [`specs`] or from a
+/// stored bundle; the same facts give the same bits either way.
+///
+/// # Errors
+/// [`ComputeError`] names the feature that this history cannot give, or the account that it does not have.
+pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<FeatureTable, ComputeError> {
+    let plan = Plan::new(history, specs)?;
+    let whole = Whole::of(history, keys);
+    let mut order: Vec<(usize, Timestamp, usize)> = Vec::with_capacity(keys.len());
+    for (row, key) in keys.iter().enumerate() {
+        let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&key.account_id));
+        let Ok(account) = found else {
+            return Err(ComputeError::UnknownAccount { row, account_id: key.account_id.clone() });
+        };
+        order.push((account, key.as_of, row));
+    }
+    order.sort_unstable();
+    let groups: Vec<&[(usize, Timestamp, usize)]> = order.chunk_by(|a, b| a.0 == b.0).collect();
+    let computed: Vec<Vec<Cells>> = groups
+        .into_par_iter()
+        .map(|group| {
+            let facts = &history.accounts[group[0].0];
+            let wanted = group.iter().map(|&(_, _, row)| &keys[row]);
+            account_rows(facts, wanted, &plan, &whole)
+        })
+        .collect();
+    let mut columns: Vec<Values> = specs
+        .iter()
+        .map(|spec| match spec.kind {
+            Kind::Category => Values::Text(vec![None; keys.len()]),
+            Kind::Number | Kind::Boolean => Values::Number(vec![f64::NAN; keys.len()]),
+        })
+        .collect();
+    for (cells, &(_, _, row)) in computed.into_iter().flatten().zip(&order) {
+        for (column, cell) in columns.iter_mut().zip(cells.0) {
+            match (column, cell) {
+                (Values::Number(values), Cell::Number(value)) => values[row] = value,
+                (Values::Text(values), Cell::Text(value)) => values[row] = value,
+                (Values::Number(_), Cell::Text(_)) | (Values::Text(_), Cell::Number(_)) => {}
+            }
+        }
+    }
+    Ok(FeatureTable::new(specs.to_vec(), columns, keys.len())?)
+}
+
+/// A row, in the order of the plan.
+struct Cells(Vec<Cell>);
+
+enum Cell {
+    Number(f64),
+    Text(Option<Arc<str>>),
+}
+
+fn account_rows<'a>(
+    facts: &AccountFacts,
+    keys: impl Iterator<Item = &'a Key>,
+    plan: &Plan,
+    whole: &Whole<'_>,
+) -> Vec<Cells> {
+    let mut usage = UsageSweep::new(&facts.usage, &plan.events, whole.usage_is_daily);
+    keys.map(|key| {
+        let window = usage.at(key.as_of);
+        let view = View::at(facts, key.as_of, key.subscription_id.as_ref(), window, whole);
+        Cells(plan.columns.iter().map(|column| cell(column, plan, &view)).collect())
+    })
+    .collect()
+}
+
+fn cell(column: &Column, plan: &Plan, view: &View<'_>) -> Cell {
+    match column {
+        Column::Declared(declared) if declared.kind == Kind::Category => Cell::Text(declared.text_at(view)),
+        Column::Declared(declared) => Cell::Number(declared.number_at(view)),
+        Column::Event(measure, slot) => {
+            Cell::Number(view.usage.as_ref().map_or(f64::NAN, |usage| measure.value(usage, *slot)))
+        }
+        Column::Candidate(index) => match view.account().and_then(|account| account.candidates.get(*index)) {
+            Some(Candidate::Text(text)) => Cell::Text(text.clone()),
+            Some(Candidate::Number(Some(number))) => Cell::Number(*number),
+            Some(Candidate::Number(None)) | None => Cell::Number(f64::NAN),
+        },
+        Column::Stage => {
+            let number = |name: &str| {
+                let declared = plan.stage_inputs.iter().find(|declared| declared.name == name)?;
+                Some(declared.number_at(view)).filter(|value| !value.is_nan())
+            };
+            let placed = stage::place(number, &StageConfig::default());
+            Cell::Text(Some(placed.stage.name().into()))
+        }
+    }
+}
+
+impl<'a> Whole<'a> {
+    fn of(history: &'a History, keys: &[Key]) -> Self {
+        let mut events = history.accounts.iter().flat_map(|facts| &facts.subscription_events);
+        let times: BTreeSet<Timestamp> = keys.iter().map(|key| key.as_of).collect();
+        Self {
+            usage_is_daily: history.tables.iter().any(|summary| summary.table == "usage_daily"),
+            mrr_is_told: events.any(|event| event.mrr_after.is_some()),
+            until: history.until,
+            currency: history.currency.as_ref(),
+            book: Book::at(history, &times),
+        }
+    }
+
+    /// Whether a subscription's own MRR is that of `as_of`: where no renewal history tells of changes, or
+    /// nothing is known after.
+    fn trusts_current_mrr(&self, as_of: Timestamp) -> bool {
+        !self.mrr_is_told || self.until.is_none_or(|until| as_of >= until)
+    }
+}
+
+#[cfg(test)]
+mod tests;

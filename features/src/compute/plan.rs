@@ -1,0 +1,189 @@
+//! The columns of a feature table: which a history offers, and how a stored specification is computed.
+
+use super::declared::{CURRENCY, Declared, Needs};
+use super::events::{self, EventMeasure};
+use super::{ComputeConfig, ComputeError, book, context, engagement, financial, relationship, usage};
+use crate::history::{Candidate, History, Text};
+use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
+use crate::stage;
+
+/// How a column is computed.
+pub(super) enum Column {
+    /// By the declaration of that name.
+    Declared(&'static Declared),
+    /// From the use of the event at that position of [`Plan::events`].
+    Event(EventMeasure, usize),
+    /// The constant column of `accounts` at that position.
+    Candidate(usize),
+    /// From the values of the other columns.
+    Stage,
+}
+
+/// The columns to compute, in order.
+pub(super) struct Plan {
+    pub(super) columns: Vec<Column>,
+    /// The events with features of their own.
+    pub(super) events: Vec<Text>,
+    /// What the stage is told by, computed whether or not the table shows it.
+    pub(super) stage_inputs: Vec<&'static Declared>,
+}
+
+/// The name of the lifecycle stage's column.
+const STAGE: &str = "stage";
+/// Constant columns of `accounts` become features under this prefix and their name.
+const CANDIDATE: &str = "account__";
+
+fn declarations() -> impl Iterator<Item = &'static Declared> {
+    std::iter::once(usage::FEATURES)
+        .chain(engagement::FEATURES)
+        .chain(financial::FEATURES)
+        .chain([book::FEATURES, relationship::FEATURES, context::FEATURES])
+        .flatten()
+}
+
+/// Every feature that the history offers; see [`super::specs`].
+pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
+    let currency = history.currency.as_deref().unwrap_or("currency units");
+    let mut specs: Vec<FeatureSpec> =
+        declarations().filter_map(|declared| declared.spec(history, currency)).collect();
+    if let Some(source) = usage_table(history) {
+        let named = events::most_used(history, config.max_events);
+        specs.extend(named.iter().flat_map(|event| events::specs(event, source)));
+    }
+    for (index, name) in history.candidate_columns.iter().enumerate() {
+        specs.push(candidate_spec(history, index, name));
+    }
+    specs.push(FeatureSpec {
+        name: STAGE.to_owned(),
+        dimension: Some(Dimension::Engagement),
+        kind: Kind::Category,
+        role: Role::Feature,
+        direction: Direction::Unknown,
+        unit: String::new(),
+        meaning: "Lifecycle stage by the default boundaries.".to_owned(),
+        source: "subscriptions".to_owned(),
+    });
+    specs
+}
+
+/// Whether the history has the table, by its summary or by its facts.
+fn has_table(history: &History, table: &str) -> bool {
+    history.tables.iter().any(|summary| summary.table == table)
+}
+
+/// The table that usage comes from.
+fn usage_table(history: &History) -> Option<&'static str> {
+    ["usage_events", "usage_daily"].into_iter().find(|table| has_table(history, table))
+}
+
+fn candidate_kind(history: &History, index: usize) -> Kind {
+    let mut values =
+        history.accounts.iter().filter_map(|facts| facts.account.as_ref()?.candidates.get(index)).peekable();
+    match values.peek() {
+        Some(Candidate::Text(_)) => Kind::Category,
+        _ => Kind::Number,
+    }
+}
+
+fn candidate_spec(history: &History, index: usize, name: &str) -> FeatureSpec {
+    FeatureSpec {
+        name: format!("{CANDIDATE}{name}"),
+        dimension: None,
+        kind: candidate_kind(history, index),
+        role: Role::Feature,
+        direction: Direction::Unknown,
+        unit: String::new(),
+        meaning: format!("Column `{name}` of accounts, declared constant."),
+        source: "accounts".to_owned(),
+    }
+}
+
+impl Declared {
+    /// The specification on that history; `None` where its table is absent and nothing asks for the column.
+    fn spec(&self, history: &History, currency: &str) -> Option<FeatureSpec> {
+        let (source, present) = self.source(history);
+        let role = match (present, self.needs) {
+            (true, _) => self.role,
+            (false, Needs::ContextWithout(_)) => Role::Context,
+            (false, _) => return None,
+        };
+        let unit = if self.unit == CURRENCY { currency } else { self.unit };
+        Some(FeatureSpec {
+            name: self.name.to_owned(),
+            dimension: self.dimension,
+            kind: self.kind,
+            role,
+            direction: self.direction,
+            unit: unit.to_owned(),
+            meaning: self.meaning.to_owned(),
+            source: source.to_owned(),
+        })
+    }
+
+    fn source(&self, history: &History) -> (&'static str, bool) {
+        match self.needs {
+            Needs::Usage => (usage_table(history).unwrap_or("usage_events"), usage_table(history).is_some()),
+            Needs::Table("subscriptions") => ("subscriptions", true),
+            Needs::Table(table) | Needs::ContextWithout(table) => (table, has_table(history, table)),
+        }
+    }
+}
+
+impl Plan {
+    /// How to compute the columns of `specs` on `history`.
+    pub(super) fn new(history: &History, specs: &[FeatureSpec]) -> Result<Self, ComputeError> {
+        let mut plan =
+            Self { columns: Vec::with_capacity(specs.len()), events: Vec::new(), stage_inputs: Vec::new() };
+        for spec in specs {
+            let column = plan.column(history, spec)?;
+            if matches!(column, Column::Stage) {
+                plan.stage_inputs =
+                    declarations().filter(|declared| stage::INPUTS.contains(&declared.name)).collect();
+            }
+            plan.columns.push(column);
+        }
+        Ok(plan)
+    }
+
+    fn column(&mut self, history: &History, spec: &FeatureSpec) -> Result<Column, ComputeError> {
+        let unknown = || ComputeError::UnknownFeature { feature: spec.name.clone() };
+        let absent =
+            |table: &str| ComputeError::AbsentTable { feature: spec.name.clone(), table: table.to_owned() };
+        let (kind, column) = if spec.name == STAGE {
+            (Kind::Category, Column::Stage)
+        } else if let Some(name) = spec.name.strip_prefix(CANDIDATE) {
+            let index = history.candidate_columns.iter().position(|column| column == name);
+            let index = index.ok_or_else(|| ComputeError::AbsentColumn {
+                feature: spec.name.clone(),
+                column: name.to_owned(),
+            })?;
+            (candidate_kind(history, index), Column::Candidate(index))
+        } else if let Some((measure, event)) = events::parse(&spec.name) {
+            usage_table(history).ok_or_else(|| absent(&spec.source))?;
+            (Kind::Number, Column::Event(measure, self.slot(event)))
+        } else {
+            let declared = declarations().find(|declared| declared.name == spec.name).ok_or_else(unknown)?;
+            let (source, present) = declared.source(history);
+            // A context column is there on every history, but a feature that a model learnt from is not.
+            if !present && spec.role == Role::Feature {
+                return Err(absent(source));
+            }
+            (declared.kind, Column::Declared(declared))
+        };
+        if kind != spec.kind {
+            return Err(ComputeError::OtherKind {
+                feature: spec.name.clone(),
+                stored: spec.kind,
+                computed: kind,
+            });
+        }
+        Ok(column)
+    }
+
+    fn slot(&mut self, event: &str) -> usize {
+        self.events.iter().position(|name| **name == *event).unwrap_or_else(|| {
+            self.events.push(event.into());
+            self.events.len() - 1
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Usage: how much, how broadly, how recently and on what trend the product is used.
+
+use super::declared::{Declared, How, Needs};
+use super::usage_window::{DaySet, UsageWindow};
+use super::window::{number, ratio};
+use crate::spec::Dimension;
+use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
+use crate::time::Timestamp;
+
+const fn usage(
+    name: &'static str,
+    unit: &'static str,
+    direction: Direction,
+    meaning: &'static str,
+    value: fn(&UsageWindow) -> f64,
+) -> Declared {
+    let words = (name, unit, meaning);
+    Declared::number(words, Dimension::Usage, direction, Needs::Usage, How::Usage(value))
+}
+
+/// All of them but those of single events, which a history's own event names give.
+pub(super) const FEATURES: &[Declared] = &[
+    usage("events_7d", "events", LowersRisk, "Usage events in the last 7 days.", |u| u.count.sum(0..7)),
+    usage("events_14d", "events", LowersRisk, "Usage events in the last 14 days.", |u| u.count.sum(0..14)),
+    usage("events_28d", "events", LowersRisk, "Usage events in the last 28 days.", |u| u.count.sum(0..28)),
+    usage("events_90d", "events", LowersRisk, "Usage events in the last 90 days.", |u| u.count.sum(0..90)),
+    usage("events_prior_14d", "events", Unknown, "Usage events in the 14 days before the last 14.", |u| {
+        u.count.sum(14..28)
+    }),
+    usage("events_prior_28d", "events", Unknown, "Usage events in the 28 days before the last 28.", |u| {
+        u.count.sum(28..56)
+    }),
+    usage(
+        "events_ratio_14d",
+        "ratio",
+        LowersRisk,
+        "Events in the last 14 days per event in the 14 before.",
+        |u| ratio(u.count.sum(0..14), u.count.sum(14..28)),
+    ),
+    usage(
+        "events_ratio_28d",
+        "ratio",
+        LowersRisk,
+        "Events in the last 28 days per event in the 28 before.",
+        |u| ratio(u.count.sum(0..28), u.count.sum(28..56)),
+    ),
+    usage(
+        "events_share_7d_of_28d",
+        "share",
+        LowersRisk,
+        "Share of the last 28 days' events that fell in the last 7.",
+        |u| ratio(u.count.sum(0..7), u.count.sum(0..28)),
+    ),
+    usage(
+        "events_slope_8w",
+        "per week",
+        LowersRisk,
+        "Linear trend of weekly events over 8 weeks, relative to their mean.",
+        slope,
+    ),
+    usage(
+        "events_volatility_28d",
+        "ratio",
+        Unknown,
+        "Standard deviation of daily events over 28 days, relative to their mean.",
+        volatility,
+    ),
+    usage("events_per_active_day_28d", "events", LowersRisk, "Events on a day of use, last 28 days.", |u| {
+        ratio(u.count.sum(0..28), number(u.count.days(0..28)))
+    }),
+    usage("active_days_7d", "days", LowersRisk, "Days with any use in the last 7.", |u| {
+        number(u.count.days(0..7))
+    }),
+    usage("active_days_28d", "days", LowersRisk, "Days with any use in the last 28.", |u| {
+        number(u.count.days(0..28))
+    }),
+    usage("active_days_90d", "days", LowersRisk, "Days with any use in the last 90.", |u| {
+        number(u.count.days(0..90))
+    }),
+    usage(
+        "active_days_change_28d",
+        "days",
+        LowersRisk,
+        "Days with any use in the last 28, less those in the 28 before.",
+        |u| number(u.count.days(0..28)) - number(u.count.days(28..56)),
+    ),
+    usage(
+        "active_days_share",
+        "share",
+        LowersRisk,
+        "Share of the days since first use, at most 90, with any use.",
+        |u| ratio(number(u.count.days(0..90)), u.as_of.days_since(u.first).clamp(1.0, 90.0)),
+    ),
+    usage("days_since_last_use", "days", RaisesRisk, "Days since the latest use.", |u| {
+        u.as_of.days_since(u.last)
+    }),
+    usage("days_since_first_use", "days", Unknown, "Days since the first use ever.", |u| {
+        u.as_of.days_since(u.first)
+    }),
+    usage(
+        "longest_gap_90d",
+        "days",
+        RaisesRisk,
+        "Longest stretch without use in the last 90 days, since first use.",
+        |u| longest(u, false),
+    ),
+    usage(
+        "longest_streak_90d",
+        "days",
+        LowersRisk,
+        "Longest stretch of daily use in the last 90 days.",
+        |u| longest(u, true),
+    ),
+    usage("current_streak", "days", LowersRisk, "Days of daily use up to the observation.", |u| {
+        number((0..90).take_while(|&age| u.count.at(age) > 0.0).count())
+    }),
+    usage("users_7d", "users", LowersRisk, "Distinct users in the last 7 days.", |u| users(u, 0..7)),
+    usage("users_14d", "users", LowersRisk, "Distinct users in the last 14 days.", |u| users(u, 0..14)),
+    usage("users_prior_14d", "users", Unknown, "Distinct users in the 14 days before the last 14.", |u| {
+        users(u, 14..28)
+    }),
+    usage("users_28d", "users", LowersRisk, "Distinct users in the last 28 days.", |u| users(u, 0..28)),
+    usage("users_90d", "users", LowersRisk, "Distinct users in the last 90 days.", |u| users(u, 0..90)),
+    usage(
+        "users_ratio_28d",
+        "ratio",
+        LowersRisk,
+        "Distinct users in the last 28 days per user in the 28 before.",
+        |u| ratio(users(u, 0..28), users(u, 28..56)),
+    ),
+    usage("daily_users_28d", "users", LowersRisk, "Mean users on a day of use, last 28 days.", daily_users),
+    usage(
+        "events_per_user_28d",
+        "events",
+        LowersRisk,
+        "Events for each distinct user in the last 28 days.",
+        |u| ratio(u.count.sum(0..28), users(u, 0..28)),
+    ),
+    usage("distinct_events_14d", "events", LowersRisk, "Distinct events used in the last 14 days.", |u| {
+        distinct(u, 0..14)
+    }),
+    usage(
+        "distinct_events_prior_14d",
+        "events",
+        Unknown,
+        "Distinct events used in the 14 days before the last 14.",
+        |u| distinct(u, 14..28),
+    ),
+    usage("distinct_events_28d", "events", LowersRisk, "Distinct events used in the last 28 days.", |u| {
+        distinct(u, 0..28)
+    }),
+    usage("distinct_events_90d", "events", LowersRisk, "Distinct events used in the last 90 days.", |u| {
+        distinct(u, 0..90)
+    }),
+    usage(
+        "features_in_use_28d",
+        "events",
+        LowersRisk,
+        "Distinct events used on at least 3 of the last 28 days.",
+        |u| number(u.events.iter().filter(|event| event.days.count(0..28) >= 3).count()),
+    ),
+    usage(
+        "days_since_new_event",
+        "days",
+        RaisesRisk,
+        "Days since an event was used for the first time.",
+        |u| {
+            let newest = u.events.iter().map(|event| event.first).max();
+            newest.map_or(f64::NAN, |newest| u.as_of.days_since(newest))
+        },
+    ),
+    usage(
+        "new_events_28d",
+        "events",
+        LowersRisk,
+        "Events used for the first time in the last 28 days.",
+        |u| number(u.events.iter().filter(|event| is_new(event.first, u)).count()),
+    ),
+    usage(
+        "adopted_events_28d",
+        "events",
+        LowersRisk,
+        "Events first used in the last 28 days, after the account's first week, on at least 3 days.",
+        |u| {
+            let later = |first: Timestamp| is_new(first, u) && first >= u.first.plus_days(7);
+            number(u.events.iter().filter(|event| later(event.first) && event.days.count(0..28) >= 3).count())
+        },
+    ),
+    usage(
+        "abandoned_events_28d",
+        "events",
+        RaisesRisk,
+        "Events used in the 62 days before the last 28 and not since.",
+        |u| number(u.events.iter().filter(|e| e.days.any(28..90) && !e.days.any(0..28)).count()),
+    ),
+    usage("value_28d", "value", LowersRisk, "Sum of the quantities that events carry, last 28 days.", |u| {
+        valued(u, 0..28)
+    }),
+    usage(
+        "value_ratio_28d",
+        "ratio",
+        LowersRisk,
+        "Sum of quantities in the last 28 days per unit in the 28 before.",
+        |u| ratio(valued(u, 0..28), valued(u, 28..56)),
+    ),
+    usage(
+        "api_share_28d",
+        "share",
+        Unknown,
+        "Share of the last 28 days' events that came through the API or an integration.",
+        |u| {
+            if u.knows.channels { ratio(u.api.sum(0..28), u.count.sum(0..28)) } else { f64::NAN }
+        },
+    ),
+    usage(
+        "interactive_events_28d",
+        "events",
+        LowersRisk,
+        "Events through the user interface or a mobile device in the last 28 days; missing where there never were any.",
+        |u| {
+            if u.knows.interactive { u.interactive.sum(0..28) } else { f64::NAN }
+        },
+    ),
+    Declared::number(
+        ("seats_active_share_28d", "share", "Distinct users in the last 28 days for each seat bought."),
+        Dimension::Usage,
+        LowersRisk,
+        Needs::Usage,
+        How::View(|view| {
+            view.usage.as_ref().map_or(f64::NAN, |u| ratio(users(u, 0..28), view.contract.seats))
+        }),
+    ),
+];
+
+fn users(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
+    if !usage.knows.users {
+        return f64::NAN;
+    }
+    number(usage.users.iter().filter(|days: &&DaySet| days.any(ages.clone())).count())
+}
+
+fn daily_users(usage: &UsageWindow) -> f64 {
+    let days = number(usage.count.days(0..28));
+    if usage.knows.users {
+        ratio(number(usage.users.iter().map(|days| days.count(0..28)).sum()), days)
+    } else if usage.knows.active_users {
+        ratio(usage.active_users.sum(0..28), days)
+    } else {
+        f64::NAN
+    }
+}
+
+fn distinct(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
+    number(usage.events.iter().filter(|event| event.days.any(ages.clone())).count())
+}
+
+fn valued(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
+    if usage.knows.values { usage.value.sum(ages) } else { f64::NAN }
+}
+
+fn is_new(first: Timestamp, usage: &UsageWindow) -> bool {
+    first >= usage.as_of.plus_days(-28)
+}
+
+/// Least-squares slope of the weekly sums, oldest first, over their mean.
+fn slope(usage: &UsageWindow) -> f64 {
+    let weeks: Vec<f64> = (0..8).rev().map(|week| usage.count.sum(week * 7..week * 7 + 7)).collect();
+    let mean = weeks.iter().sum::<f64>() / 8.0;
+    // Σ (x − 3.5)² over the weeks 0–7 is 42.
+    let covariance: f64 = weeks.iter().enumerate().map(|(x, y)| (number(x) - 3.5) * (y - mean)).sum();
+    ratio(covariance / 42.0, mean)
+}
+
+fn volatility(usage: &UsageWindow) -> f64 {
+    let mean = usage.count.sum(0..28) / 28.0;
+    let variance = (0..28).map(|age| (usage.count.at(age) - mean).powi(2)).sum::<f64>() / 28.0;
+    ratio(variance.sqrt(), mean)
+}
+
+/// The longest stretch of days with (`used`) or without use, from the first use, at most 90 days back.
+fn longest(usage: &UsageWindow, used: bool) -> f64 {
+    let (mut longest, mut current) = (0_usize, 0_usize);
+    for age in (0..90).filter(|&age| usage.first < usage.as_of.plus_days(-age)) {
+        let active = usize::try_from(age).is_ok_and(|age| usage.count.at(age) > 0.0);
+        current = if active == used { current + 1 } else { 0 };
+        longest = longest.max(current);
+    }
+    number(longest)
+}

@@ -1,0 +1,115 @@
+//! The accounts of a history while it is read: ids, aliases, and what is sorted and typed at the end.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::history::{AccountFacts, Candidate, Text};
+
+use super::detect::{Detected, detect_text};
+use super::error::Reason;
+
+/// The accounts seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    positions: HashMap<Text, usize>,
+    /// Their facts, in the order in which the accounts were first seen.
+    pub(super) facts: Vec<AccountFacts>,
+}
+
+/// The ids that other tools give accounts, for one table or, under the empty name, for all.
+#[derive(Debug, Default)]
+pub(super) struct Aliases(HashMap<(Text, Text), Text>);
+
+impl Accounts {
+    /// The position of the account `id`, which is added where it is new.
+    pub(super) fn position(&mut self, id: &Text) -> usize {
+        if let Some(&position) = self.positions.get(id) {
+            return position;
+        }
+        let position = self.facts.len();
+        self.positions.insert(id.clone(), position);
+        self.facts.push(AccountFacts { account_id: id.clone(), ..AccountFacts::default() });
+        position
+    }
+
+    /// The accounts by id, each list of facts in order; `n_candidates` columns of `accounts` get their types.
+    pub(super) fn finish(mut self, n_candidates: usize) -> Vec<AccountFacts> {
+        for index in 0..n_candidates {
+            self.type_candidate(index);
+        }
+        self.facts.par_iter_mut().for_each(sort_facts);
+        self.facts.sort_by(|a, b| a.account_id.cmp(&b.account_id));
+        self.facts
+    }
+
+    /// Candidates are read as text; here those of one column that are all numbers or booleans become so.
+    fn type_candidate(&mut self, index: usize) {
+        let mut candidates: Vec<&mut Candidate> = self
+            .facts
+            .iter_mut()
+            .filter_map(|facts| facts.account.as_mut()?.candidates.get_mut(index))
+            .collect();
+        let texts: Vec<Option<Text>> = candidates
+            .iter()
+            .map(|candidate| match candidate {
+                Candidate::Text(text) => text.clone(),
+                Candidate::Number(_) => None,
+            })
+            .collect();
+        if let Detected::Number(numbers) | Detected::Boolean(numbers) = detect_text(&texts) {
+            for (candidate, number) in candidates.iter_mut().zip(numbers) {
+                **candidate = Candidate::Number(Some(number).filter(|number| !number.is_nan()));
+            }
+        }
+    }
+}
+
+impl Aliases {
+    /// Says that `alias` in `table`, or in every table where that is `None`, means `account_id`.
+    pub(super) fn add(&mut self, alias: Text, table: Option<Text>, account_id: Text) -> Result<(), Reason> {
+        let table = table.unwrap_or_default();
+        match self.0.insert((table, alias), account_id.clone()) {
+            Some(earlier) if earlier != account_id => {
+                Err(Reason::AliasTwice(earlier.to_string(), account_id.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The account that `id` means in `table`.
+    pub(super) fn resolve(&self, table: &Text, id: Text) -> Text {
+        if self.0.is_empty() {
+            return id;
+        }
+        let own = self.0.get(&(table.clone(), id.clone()));
+        match own.or_else(|| self.0.get(&(Text::default(), id.clone()))) {
+            Some(account_id) => account_id.clone(),
+            None => id,
+        }
+    }
+}
+
+/// Brings each list in an order that does not depend on the order of the rows that were read.
+fn sort_facts(facts: &mut AccountFacts) {
+    sort(&mut facts.subscriptions);
+    sort(&mut facts.subscription_events);
+    sort(&mut facts.field_changes);
+    sort(&mut facts.usage);
+    sort(&mut facts.tickets);
+    sort(&mut facts.contacts);
+    sort(&mut facts.activities);
+    sort(&mut facts.surveys);
+    sort(&mut facts.invoices);
+    sort(&mut facts.opportunities);
+    sort(&mut facts.milestones);
+    sort(&mut facts.states);
+    sort(&mut facts.interventions);
+    sort(&mut facts.labels);
+}
+
+/// The time from which a fact may be used is its first field, so this sorts by it. Numbers are never NaN.
+fn sort<T: PartialOrd>(facts: &mut [T]) {
+    facts.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+}

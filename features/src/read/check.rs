@@ -1,0 +1,217 @@
+//! What must hold of a row: required values, the order of its times, nothing from the future, unique ids.
+
+use std::collections::HashSet;
+
+use crate::history::Text;
+use crate::time::{DAY, Timestamp};
+
+use super::config::HistoryConfig;
+use super::contract::{ColumnKind, EventTime, Presence, TableSchema, Tense};
+use super::convert::Typed;
+use super::error::Reason;
+
+/// The typed columns of some rows of a file, in the order of the schema.
+pub(super) struct Batch {
+    pub(super) schema: &'static TableSchema,
+    pub(super) n_rows: usize,
+    /// `None` where the file has no such column.
+    pub(super) columns: Vec<Option<Typed>>,
+}
+
+/// Something wrong with a row.
+pub(super) struct BadRow {
+    /// 0-based row of the batch.
+    pub(super) row: usize,
+    /// The position of the column in the schema.
+    pub(super) column: Option<usize>,
+    /// The value, where it is at fault.
+    pub(super) value: Option<String>,
+    /// What is wrong.
+    pub(super) reason: Reason,
+}
+
+/// After which time nothing can have happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Present {
+    time: Timestamp,
+    why: &'static str,
+}
+
+/// Dates are days of some time zone: a day of grace keeps the user's today from being tomorrow in UTC.
+const GRACE: i64 = DAY;
+
+/// How far ahead a row's own event may be planned: contracts are signed months before they start, not years.
+const PLANNING_DAYS: i64 = 731;
+
+impl Present {
+    pub(super) fn new(config: &HistoryConfig) -> Option<Self> {
+        let configured = config.until.map(|time| Self { time, why: "`until` in the configuration" });
+        configured.or_else(|| config.now.map(|time| Self { time, why: "the present" }))
+    }
+}
+
+impl Batch {
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.schema.columns.iter().position(|column| column.name == name)
+    }
+
+    /// The times of the column `name`, if the file has it.
+    pub(super) fn times(&self, name: &str) -> Option<&[Option<Timestamp>]> {
+        match self.columns[self.position(name)?].as_ref()? {
+            Typed::Time(times) => Some(times),
+            _ => None,
+        }
+    }
+
+    /// The time of the column `name` in `row`.
+    pub(super) fn time(&self, name: &str, row: usize) -> Option<Timestamp> {
+        self.times(name).and_then(|times| times[row])
+    }
+
+    /// When what `row` tells happened.
+    pub(super) fn event_time(&self, row: usize) -> Option<Timestamp> {
+        match self.schema.event_time {
+            EventTime::Timeless => None,
+            EventTime::At(name) | EventTime::DayOf(name) => self.time(name, row),
+            EventTime::Earliest { plan, done } => {
+                self.time(plan, row).into_iter().chain(self.time(done, row)).min()
+            }
+        }
+    }
+
+    /// From when features may use `row`: the later of its event time and `recorded_at`; without `recorded_at`
+    /// its event time and the table's delay, in microseconds.
+    pub(super) fn visible_at(&self, row: usize, delay: i64) -> Option<Timestamp> {
+        let recorded = self.time("recorded_at", row);
+        let event = match self.schema.event_time {
+            // Known once the day is over, so that strictly before the next midnight it counts.
+            EventTime::DayOf(name) => self.time(name, row).map(|day| day + (DAY - 1)),
+            EventTime::Earliest { plan, done } => match (recorded, self.time(plan, row)) {
+                (Some(recorded), Some(_)) => Some(recorded),
+                (Some(_), None) => self.time(done, row),
+                (None, _) => self.event_time(row),
+            },
+            EventTime::Timeless | EventTime::At(_) => self.event_time(row),
+        };
+        match (event, recorded) {
+            (Some(event), Some(recorded)) => Some(event.max(recorded)),
+            (Some(event), None) => Some(event + delay),
+            (None, recorded) => recorded,
+        }
+    }
+
+    /// The latest time at which something was known, that `row` shows: no term ends or plans.
+    pub(super) fn known_at(&self, row: usize, delay: i64) -> Option<Timestamp> {
+        let past = self.schema.columns.iter().zip(&self.columns).filter_map(|(column, typed)| {
+            match (column.kind, typed) {
+                (ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past), Some(Typed::Time(times))) => {
+                    times[row]
+                }
+                _ => None,
+            }
+        });
+        let visible = match self.schema.event_time {
+            EventTime::At(_) => self.visible_at(row, delay),
+            EventTime::DayOf(_) => self.visible_at(row, delay).map(|end_of_day| end_of_day + 1),
+            EventTime::Timeless | EventTime::Earliest { .. } => None,
+        };
+        past.chain(visible).max()
+    }
+
+    /// Everything wrong with the rows beyond the types of their cells; `seen` holds the ids of earlier rows.
+    pub(super) fn check(&self, present: Option<Present>, seen: &mut HashSet<Text>) -> Vec<BadRow> {
+        let mut bad = Vec::new();
+        for (index, column) in self.schema.columns.iter().enumerate() {
+            let Some(typed) = &self.columns[index] else { continue };
+            if column.presence == Presence::Required {
+                for row in (0..self.n_rows).filter(|&row| !typed.is_given(row)) {
+                    bad.push(BadRow { row, column: Some(index), value: None, reason: Reason::ValueMissing });
+                }
+            }
+            if let (ColumnKind::Time(tense) | ColumnKind::Date(tense), Typed::Time(times), Some(present)) =
+                (column.kind, typed, present)
+            {
+                let is_event = self.schema.event_time == EventTime::At(column.name);
+                let latest = match tense {
+                    Tense::Past => present.time + GRACE,
+                    Tense::Planned if is_event => present.time.plus_days(PLANNING_DAYS),
+                    Tense::Planned => continue,
+                };
+                let reason = || Reason::Future(present.time, present.why);
+                bad.extend(late(times, index, |time, _| (time > latest).then(reason)));
+            }
+        }
+        self.check_recorded(&mut bad);
+        self.check_groups(&mut bad);
+        self.check_order(&mut bad);
+        self.check_unique(seen, &mut bad);
+        bad
+    }
+
+    fn check_recorded(&self, bad: &mut Vec<BadRow>) {
+        let (EventTime::At(name) | EventTime::DayOf(name)) = self.schema.event_time else { return };
+        let Some(index) = self.position(name) else { return };
+        let is_past = matches!(
+            self.schema.columns[index].kind,
+            ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past)
+        );
+        if let (true, Some(times), Some(recorded)) = (is_past, self.times(name), self.times("recorded_at")) {
+            bad.extend(late(times, index, |time, row| {
+                recorded[row].filter(|&recorded| time > recorded + GRACE).map(Reason::AfterRecorded)
+            }));
+        }
+    }
+
+    fn check_groups(&self, bad: &mut Vec<BadRow>) {
+        for group in self.schema.one_of {
+            let is_given = |name: &&str, row| {
+                self.position(name)
+                    .and_then(|index| self.columns[index].as_ref())
+                    .is_some_and(|typed: &Typed| typed.is_given(row))
+            };
+            for row in (0..self.n_rows).filter(|&row| !group.iter().any(|name| is_given(name, row))) {
+                bad.push(BadRow { row, column: None, value: None, reason: Reason::NoneOf(group.to_vec()) });
+            }
+        }
+    }
+
+    /// Days are compared: one time may be exact where the other is a date.
+    fn check_order(&self, bad: &mut Vec<BadRow>) {
+        for &(first, second) in self.schema.in_order {
+            if let (Some(starts), Some(ends), Some(index)) =
+                (self.times(first), self.times(second), self.position(second))
+            {
+                bad.extend(late(ends, index, |end, row| {
+                    let start = starts[row].filter(|start| end.day() < start.day())?;
+                    Some(Reason::Before(first, start))
+                }));
+            }
+        }
+    }
+
+    fn check_unique(&self, seen: &mut HashSet<Text>, bad: &mut Vec<BadRow>) {
+        let Some(index) = self.schema.unique.and_then(|name| self.position(name)) else { return };
+        let Some(Typed::Text(ids)) = &self.columns[index] else { return };
+        for (row, id) in ids.iter().enumerate() {
+            if let Some(id) = id
+                && !seen.insert(id.clone())
+            {
+                let (column, value) = (Some(index), Some(id.to_string()));
+                bad.push(BadRow { row, column, value, reason: Reason::DuplicateId });
+            }
+        }
+    }
+}
+
+fn late(
+    times: &[Option<Timestamp>],
+    column: usize,
+    judge: impl Fn(Timestamp, usize) -> Option<Reason>,
+) -> Vec<BadRow> {
+    let judged = times.iter().enumerate().filter_map(|(row, time)| {
+        let time = (*time)?;
+        let reason = judge(time, row)?;
+        Some(BadRow { row, column: Some(column), value: Some(time.to_string()), reason })
+    });
+    judged.collect()
+}

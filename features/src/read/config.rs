@@ -1,0 +1,119 @@
+//! `[history]`: how a folder of tables is read.
+
+use std::collections::BTreeMap;
+
+use crate::settings::Section;
+use crate::time::Timestamp;
+
+use super::contract::{self, ColumnSchema, TableSchema};
+
+/// How a history is read; the default reads a folder that follows the contract.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryConfig {
+    /// Nothing after this is known; by default the latest knowledge time of any table.
+    pub until: Option<Timestamp>,
+    /// The present, from a caller that has a clock: events after it are dates in the future.
+    pub now: Option<Timestamp>,
+    /// What happens to a row with a bad value.
+    pub on_bad_row: OnBadRow,
+    /// Which of `usage_events` and `usage_daily` is read where both are there.
+    pub usage: Option<UsageTable>,
+    /// Columns of `accounts` that never change, so that features may use them.
+    pub constant_account_columns: Vec<String>,
+    /// Settings of single tables, by the contract's name.
+    pub tables: BTreeMap<String, TableConfig>,
+}
+
+/// What happens to a row with a bad value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnBadRow {
+    /// Reading ends with an error that lists the problems.
+    #[default]
+    Stop,
+    /// The row is set aside with its reason, and counted.
+    Reject,
+}
+
+/// Where usage is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageTable {
+    /// `usage_events`.
+    Events,
+    /// `usage_daily`.
+    Daily,
+}
+
+/// Settings of one table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableConfig {
+    /// How long after its event time a row without `recorded_at` becomes known, in microseconds.
+    pub delay: i64,
+    /// The file's name of a column, by the contract's name.
+    pub columns: BTreeMap<String, String>,
+    /// Columns of the file that are left unread.
+    pub ignore: Vec<String>,
+}
+
+/// One hour in microseconds.
+const HOUR: f64 = 3_600_000_000.0;
+
+/// The longest delay of a table: a year.
+const LONGEST_DELAY_HOURS: f64 = 8784.0;
+
+impl HistoryConfig {
+    /// Reads `[history]`; mistakes are reported to `section`.
+    pub fn from_section(section: &mut Section<'_, '_>) -> Self {
+        let until = section.parsed("until", None, |text| {
+            Timestamp::parse(text).map(Some).map_err(|_| "a date such as \"2025-03-31\"".to_owned())
+        });
+        Self {
+            until,
+            now: None,
+            on_bad_row: section.choice(
+                "on_bad_row",
+                OnBadRow::Stop,
+                &[("stop", OnBadRow::Stop), ("reject", OnBadRow::Reject)],
+            ),
+            usage: section.choice(
+                "usage",
+                None,
+                &[("events", Some(UsageTable::Events)), ("daily", Some(UsageTable::Daily))],
+            ),
+            constant_account_columns: section.texts("constant_account_columns"),
+            tables: section.section("tables", |tables| {
+                let given = tables.keys();
+                contract::TABLES
+                    .iter()
+                    .filter(|schema| given.iter().any(|key| key == schema.name))
+                    .map(|schema| {
+                        let config =
+                            tables.section(schema.name, |table| TableConfig::from_section(schema, table));
+                        (schema.name.to_owned(), config)
+                    })
+                    .collect()
+            }),
+        }
+    }
+
+    /// The settings of `table`, defaults where none are given.
+    #[must_use]
+    pub fn table(&self, table: &str) -> TableConfig {
+        self.tables.get(table).cloned().unwrap_or_default()
+    }
+}
+
+impl TableConfig {
+    #[expect(clippy::cast_possible_truncation, reason = "at most a year in microseconds")]
+    fn from_section(schema: &TableSchema, section: &mut Section<'_, '_>) -> Self {
+        let delay_hours = section.number("delay_hours", 0.0, 0.0..=LONGEST_DELAY_HOURS);
+        let columns = section.section("columns", |columns| {
+            let given = columns.keys();
+            let known = schema.columns.iter().flat_map(ColumnSchema::spellings);
+            known
+                .filter(|spelling| given.contains(&spelling.name))
+                .filter_map(|spelling| columns.text(&spelling.name).map(|column| (spelling.name, column)))
+                .collect()
+        });
+        Self { delay: (delay_hours * HOUR).round() as i64, columns, ignore: section.texts("ignore") }
+    }
+}

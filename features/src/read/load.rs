@@ -1,0 +1,139 @@
+//! A folder of tables → a history.
+
+use std::path::Path;
+
+use crate::history::{History, TableSummary, Text};
+
+use super::config::{HistoryConfig, UsageTable};
+use super::contract::TABLES;
+use super::error::{Problem, ReadError, Reason, Reject};
+use super::files::{Files, discover};
+use super::table::Reading;
+
+/// The only table that every history needs.
+const REQUIRED_TABLE: &str = "subscriptions";
+
+/// Everything that reading a history's folder showed: what `check` prints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// The history; absent where there are problems.
+    pub history: Option<History>,
+    /// The tables found, in the order of the contract.
+    pub tables: Vec<TableReport>,
+    /// What was left out and why, for people: files that are no tables, tables without rows.
+    pub notes: Vec<String>,
+    /// The first [`super::LISTED_PROBLEMS`] problems.
+    pub problems: Vec<Problem>,
+    /// How many problems there are in all.
+    pub n_problems: usize,
+    /// The rows set aside by `on_bad_row = "reject"`, in the order of tables, files and rows.
+    pub rejects: Vec<Reject>,
+}
+
+/// What was found of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableReport {
+    /// Rows, span and hash.
+    pub summary: TableSummary,
+    /// Its files' names, in the order in which they are read.
+    pub files: Vec<String>,
+    /// Columns of the contract that are there: canonical name and the file's own.
+    pub present: Vec<(&'static str, String)>,
+    /// Columns of the contract that no file has.
+    pub missing: Vec<&'static str>,
+    /// Columns of the files that nothing reads.
+    pub ignored: Vec<String>,
+}
+
+/// Reads the history in the folder `dir`.
+///
+/// # Errors
+/// Files that cannot be read, or [`ReadError::Problems`] with all that is wrong with their content.
+pub fn history(dir: &Path, config: &HistoryConfig) -> Result<History, ReadError> {
+    let inspection = inspect(dir, config)?;
+    match inspection.history {
+        Some(history) => Ok(history),
+        None => Err(ReadError::Problems { problems: inspection.problems, n_problems: inspection.n_problems }),
+    }
+}
+
+/// Reads the history in the folder `dir` and tells all that was found on the way, right or wrong.
+///
+/// # Errors
+/// Only files or folders that cannot be read at all.
+pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
+    let Files { mut tables, mut notes, problems, found } = discover(dir)?;
+    let mut reading = Reading::new(config);
+    problems.into_iter().for_each(|problem| reading.findings.problem(problem));
+    match (config.usage, tables.contains_key("usage_events") && tables.contains_key("usage_daily")) {
+        (None, true) => reading.findings.problem(Problem::table("usage_events", Reason::UsageTwice)),
+        (Some(chosen), true) => {
+            let (left_out, setting) = match chosen {
+                UsageTable::Events => ("usage_daily", "events"),
+                UsageTable::Daily => ("usage_events", "daily"),
+            };
+            tables.remove(left_out);
+            notes.push(format!("{left_out} is not read: the configuration says `usage = \"{setting}\"`"));
+        }
+        (_, false) => {}
+    }
+    let mut reports = Vec::new();
+    for schema in TABLES {
+        match tables.get(schema.name) {
+            Some(paths) if !paths.is_empty() => {
+                let n_problems = reading.findings.n_problems;
+                let report = reading.read_table(schema, paths)?;
+                let is_empty = report.summary.n_rows + report.summary.n_rejected == 0
+                    && reading.findings.n_problems == n_problems;
+                if is_empty && schema.name == REQUIRED_TABLE {
+                    reading.findings.problem(Problem::table(schema.name, Reason::NoRows));
+                } else if is_empty {
+                    notes.push(format!("{} has no rows and counts as absent", schema.name));
+                }
+                reports.push(report);
+            }
+            _ if schema.name == REQUIRED_TABLE => {
+                let found = found.clone();
+                reading
+                    .findings
+                    .problem(Problem::table(schema.name, Reason::TableMissing(schema.name, found)));
+            }
+            Some(_) => notes.push(format!("{} has no files and counts as absent", schema.name)),
+            None => {}
+        }
+    }
+    let has_accounts = reports.iter().any(|report| report.summary.table == "accounts");
+    if let (false, Some(column)) = (has_accounts, config.constant_account_columns.first()) {
+        let reason = Reason::MappedColumnMissing { column: column.clone(), found: vec![] };
+        reading.findings.problem(Problem::table("accounts", reason));
+    }
+    if reading.currencies.len() > 1 {
+        let places = reading.currencies.values().cloned().collect();
+        let column = Some("currency".to_owned());
+        let problem = Problem::table("subscriptions, invoices", Reason::MixedCurrencies(places));
+        reading.findings.problem(Problem { column, ..problem });
+    }
+    Ok(finish(reading, config, reports, notes))
+}
+
+fn finish(
+    reading: Reading<'_>,
+    config: &HistoryConfig,
+    tables: Vec<TableReport>,
+    notes: Vec<String>,
+) -> Inspection {
+    let Reading { findings, accounts, known_at, currencies, .. } = reading;
+    let history = (findings.n_problems == 0).then(|| History {
+        accounts: accounts.finish(config.constant_account_columns.len()),
+        until: config.until.or(known_at),
+        currency: currencies.keys().next().map(|code| Text::from(code.as_str())),
+        tables: tables
+            .iter()
+            .filter(|table| table.summary.n_rows > 0)
+            .map(|table| table.summary.clone())
+            .collect(),
+        candidate_columns: config.constant_account_columns.clone(),
+    });
+    let (problems, n_problems, rejects) = (findings.problems, findings.n_problems, findings.rejects);
+    Inspection { history, tables, notes, problems, n_problems, rejects }
+}

@@ -1,0 +1,40 @@
+//! Reading: the one place that knows what tables look like on disk.
+//!
+//! - [`history`] and [`inspect`] read a folder of tables by the [`contract`];
+//! - [`prepared`] reads a table with one row a customer and finds the types of its columns by itself;
+//! - [`snapshots_file`], [`folds_file`] and [`feature_file`] read the small files around them.
+//!
+//! Formats are told by the ending: `.parquet`, `.csv` (comma, header, UTF-8), `.ndjson` or `.jsonl`. Rows are
+//! counted from 1 at the first row of data. Errors list every problem with its place, not only the first.
+
+mod accounts;
+mod check;
+mod config;
+pub mod contract;
+mod convert;
+mod detect;
+mod error;
+mod facts;
+mod feature_file;
+mod files;
+mod findings;
+mod folds;
+mod labels;
+mod load;
+mod mapping;
+mod prepared;
+mod snapshots;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+mod whole_file;
+
+pub use config::{HistoryConfig, OnBadRow, TableConfig, UsageTable};
+pub use error::{LISTED_PROBLEMS, Problem, ReadError, Reason, Reject};
+
+pub use feature_file::feature_file;
+pub use folds::folds_file;
+pub use load::{Inspection, TableReport, history, inspect};
+pub use prepared::{Prepared, PreparedColumns, prepared, prepared_features};
+pub use snapshots::{SnapshotRequest, snapshots_file};

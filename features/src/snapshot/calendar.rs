@@ -1,0 +1,115 @@
+//! Rolling contracts: observed on a calendar grid, asked whether the account churns within the horizon.
+
+use super::continuity::{Contract, contracts, mrr_at, runs};
+use super::{Framing, Snapshot, SnapshotConfig, group_of};
+use crate::history::{AccountFacts, Outcome};
+use crate::time::{DAY, Timestamp};
+
+/// The snapshots of an account on the grid of every `grid_days`-th day since 1970, while a contract runs and
+/// none of those running is asked about its renewal instead.
+pub(super) fn snapshots(
+    index: usize,
+    facts: &AccountFacts,
+    config: &SnapshotConfig,
+    until: Timestamp,
+) -> Vec<Snapshot> {
+    let contracts = contracts(facts, until);
+    let Some(first) = contracts.iter().map(|contract| contract.subscription.started_at).min() else {
+        return Vec::new();
+    };
+    let grid = config.grid_days.max(1);
+    let first_step = first.day().div_euclid(grid) + 1;
+    let last_step = until.day().div_euclid(grid);
+    (first_step..=last_step)
+        .map(|step| Timestamp(step * grid * DAY))
+        .filter(|&as_of| as_of <= until)
+        .filter_map(|as_of| {
+            let term_end = next_end(&contracts, as_of, config)?;
+            let outcome = outcome_of(facts, &contracts, as_of, config, until);
+            Some(Snapshot {
+                account: index,
+                account_id: facts.account_id.clone(),
+                as_of,
+                framing: Framing::Calendar,
+                horizon_days: config.horizon_days,
+                term_end: Some(term_end),
+                subscription_id: None,
+                label: outcome.map(|outcome| outcome == Outcome::Churned),
+                outcome,
+                label_known_at: known_at(as_of, config),
+                weight: 1.0,
+                group: group_of(facts),
+            })
+        })
+        .collect()
+}
+
+/// What became of the account within the horizon after `as_of`; `None` where it is not known by `until`.
+pub(super) fn outcome(
+    facts: &AccountFacts,
+    as_of: Timestamp,
+    config: &SnapshotConfig,
+    until: Timestamp,
+) -> Option<Outcome> {
+    outcome_of(facts, &contracts(facts, until), as_of, config, until)
+}
+
+/// A churn counts as known only when its absence would be known too.
+fn known_at(as_of: Timestamp, config: &SnapshotConfig) -> Timestamp {
+    as_of.plus_days(config.horizon_days + config.grace_days)
+}
+
+/// The next term's end of the contracts that run at `as_of`, where all of them are asked on the grid.
+fn next_end(contracts: &[Contract<'_>], as_of: Timestamp, config: &SnapshotConfig) -> Option<Timestamp> {
+    let mut next: Option<Timestamp> = None;
+    for contract in contracts.iter().filter(|contract| contract.is_active(as_of)) {
+        if contract.subscription.started_at >= as_of {
+            continue;
+        }
+        let period = contract.periods.iter().find(|period| period.start <= as_of && as_of < period.end)?;
+        if config.is_term_framed(period.months()) {
+            return None;
+        }
+        next = Some(next.map_or(period.end, |end| end.min(period.end)));
+    }
+    next
+}
+
+fn outcome_of(
+    facts: &AccountFacts,
+    contracts: &[Contract<'_>],
+    as_of: Timestamp,
+    config: &SnapshotConfig,
+    until: Timestamp,
+) -> Option<Outcome> {
+    if known_at(as_of, config) > until {
+        return None;
+    }
+    let horizon = as_of.plus_days(config.horizon_days);
+    let within = |time: Timestamp| as_of < time && time <= horizon;
+    let grace = config.grace_days;
+    let denied = |end: Timestamp| {
+        facts.labels.iter().any(|label| {
+            label.outcome != Outcome::Churned
+                && label.term_end.plus_days(-grace) <= end
+                && end <= label.term_end.plus_days(grace)
+        })
+    };
+    let told = |label: &crate::history::Label| label.outcome == Outcome::Churned && within(label.term_end);
+    let churned = facts.labels.iter().any(told)
+        || runs(contracts, grace).iter().filter_map(|run| run.end).any(|end| within(end) && !denied(end));
+    if churned {
+        return Some(Outcome::Churned);
+    }
+    let before = mrr_at(contracts, &facts.subscription_events, as_of);
+    let after = mrr_at(contracts, &facts.subscription_events, horizon);
+    // Within a bridged gap nothing is paid, which is no contraction.
+    let resumed = if after == 0.0 { before } else { after };
+    Some(if resumed > before * (1.0 + config.mrr_tolerance) {
+        Outcome::Expanded
+    } else if resumed < before * (1.0 - config.mrr_tolerance) {
+        Outcome::Contracted
+    } else {
+        Outcome::Renewed
+    })
+}

@@ -1,0 +1,263 @@
+//! Which accounts are observed when, what is asked of them, and what came of it.
+//!
+//! Observation dates come from the calendar and from contracts, never from outcomes: a churned and a
+//! renewed account are observed at the same distances. Whether an outcome counts as known depends on dates
+//! alone too: a churn that is certain early is not used before a renewal of the same day would be, or the
+//! youngest rows would all be churns.
+
+mod calendar;
+mod config;
+mod continuity;
+pub(crate) mod schedule;
+mod terms;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::BTreeSet;
+
+pub use config::{Framing, SnapshotConfig, TERM_HORIZON_DAYS};
+pub use terms::{Term, terms, unmatched_labels};
+
+use crate::history::{AccountFacts, History, Outcome, Subscription, Text};
+use crate::read::SnapshotRequest;
+use crate::time::Timestamp;
+
+/// One observation of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The account's position in [`History::accounts`].
+    pub account: usize,
+    /// The account's id.
+    pub account_id: Text,
+    /// The observation time: features use only what was known before it.
+    pub as_of: Timestamp,
+    /// [`Framing::Term`] asks for the outcome at `term_end`, [`Framing::Calendar`] for a churn within
+    /// `horizon_days`. Never [`Framing::Auto`].
+    pub framing: Framing,
+    /// Days from `as_of` to the end of what is asked: to the term's end, or the calendar horizon.
+    pub horizon_days: i64,
+    /// The end of the term in force.
+    pub term_end: Option<Timestamp>,
+    /// The subscription that term and tenure refer to; `None` is the one whose term ends next.
+    pub subscription_id: Option<Text>,
+    /// Whether the account churned; `None` where it is not known yet.
+    pub label: Option<bool>,
+    /// How the term or the window ended, where it is derived from contracts.
+    pub outcome: Option<Outcome>,
+    /// From when the label counts as known: a split purges training rows by it.
+    pub label_known_at: Timestamp,
+    /// 1 / (snapshots of the same renewal); 1 on the calendar grid.
+    pub weight: f64,
+    /// Rows of one group (the parent account, else the account) never stand on both sides of a split.
+    pub group: Text,
+}
+
+/// Why requested snapshots cannot be taken from a history.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// An account that no table names.
+    #[error(
+        "snapshots, row {row}: account `{account_id}` is in no table of the history; correct its id or remove the row"
+    )]
+    UnknownAccount {
+        /// 1-based row.
+        row: usize,
+        /// The id.
+        account_id: Text,
+    },
+    /// A subscription that the account does not have.
+    #[error(
+        "snapshots, row {row}: account `{account_id}` has no subscription {wanted}; correct it or leave the column out"
+    )]
+    UnknownSubscription {
+        /// 1-based row.
+        row: usize,
+        /// The account.
+        account_id: Text,
+        /// The id or the start that was asked for.
+        wanted: String,
+    },
+}
+
+/// Every snapshot of the history, labelled or not yet, ordered by account and observation time; at most one
+/// for an account and time. Empty where the history has no end ([`History::until`]).
+#[must_use]
+pub fn observed(history: &History, config: &SnapshotConfig) -> Vec<Snapshot> {
+    let Some(until) = history.until else { return Vec::new() };
+    let mut snapshots = Vec::new();
+    for (index, facts) in history.accounts.iter().enumerate() {
+        let mut own = at_terms(index, facts, config, until);
+        own.extend(calendar::snapshots(index, facts, config, until));
+        own.sort_by_key(|snapshot| {
+            (snapshot.as_of, snapshot.framing == Framing::Calendar, snapshot.term_end)
+        });
+        own.dedup_by_key(|snapshot| snapshot.as_of);
+        snapshots.append(&mut own);
+    }
+    snapshots
+}
+
+/// The snapshots whose label is known: those to learn from.
+#[must_use]
+pub fn decided(history: &History, config: &SnapshotConfig) -> Vec<Snapshot> {
+    let mut snapshots = observed(history, config);
+    snapshots.retain(|snapshot| snapshot.label.is_some());
+    snapshots
+}
+
+/// One unlabelled snapshot at `as_of` of each account with a contract in force then, as far as was known:
+/// those to score. A renewal that is overdue by less than the grace period counts as in force.
+#[must_use]
+pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec<Snapshot> {
+    let snapshot = |(index, facts): (usize, &AccountFacts)| {
+        let visible_events =
+            &facts.subscription_events[..facts.subscription_events.partition_point(|e| e.visible_at < as_of)];
+        let next = facts
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.visible_at < as_of && subscription.started_at < as_of)
+            .filter(|subscription| {
+                schedule::ended_at(subscription, visible_events).is_none_or(|ended| ended >= as_of)
+            })
+            .filter_map(|subscription| {
+                schedule::in_force(subscription, visible_events, as_of, config.grace_days)
+            })
+            .filter(|period| as_of < period.end.plus_days(config.grace_days))
+            .min_by_key(|period| period.end)?;
+        let framing = if config.is_term_framed(next.months()) { Framing::Term } else { Framing::Calendar };
+        let horizon_days = match framing {
+            Framing::Term => next.end.day() - as_of.day(),
+            _ => config.horizon_days,
+        };
+        Some(Snapshot {
+            account: index,
+            account_id: facts.account_id.clone(),
+            as_of,
+            framing,
+            horizon_days,
+            term_end: Some(next.end),
+            subscription_id: None,
+            label: None,
+            outcome: None,
+            label_known_at: as_of.plus_days(horizon_days.max(0) + config.grace_days),
+            weight: 1.0,
+            group: group_of(facts),
+        })
+    };
+    history.accounts.iter().enumerate().filter_map(snapshot).collect()
+}
+
+/// The snapshots that a file asks for, in its order. A row's own label wins; without one the account's churn
+/// within the calendar horizon is taken, where it is known.
+///
+/// # Errors
+/// [`SnapshotError`] for an account or a subscription that the history does not have.
+pub fn requested(
+    history: &History,
+    requests: &[SnapshotRequest],
+    config: &SnapshotConfig,
+) -> Result<Vec<Snapshot>, SnapshotError> {
+    requests.iter().enumerate().map(|(row, request)| of_request(history, row + 1, request, config)).collect()
+}
+
+/// The horizon under which a model of these snapshots is published: a quarter where most ask about renewals.
+#[must_use]
+pub fn published_horizon_days(snapshots: &[Snapshot], config: &SnapshotConfig) -> i64 {
+    let renewals = snapshots.iter().filter(|snapshot| snapshot.framing == Framing::Term).count();
+    if renewals * 2 > snapshots.len() { TERM_HORIZON_DAYS } else { config.horizon_days }
+}
+
+fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: Timestamp) -> Vec<Snapshot> {
+    let mut snapshots = Vec::new();
+    let mut observed_days = BTreeSet::new();
+    for term in terms(facts, config, until).iter().filter(|term| config.is_term_framed(term.months)) {
+        let in_term = |as_of: &Timestamp| {
+            *as_of > term.start && *as_of <= until && term.ended_early.is_none_or(|ended| *as_of < ended)
+        };
+        // Two subscriptions that end on one day are one renewal of the account.
+        let days: Vec<(i64, Timestamp)> = config
+            .distances
+            .iter()
+            .map(|&distance| (distance, term.end.plus_days(-distance).midnight()))
+            .filter(|(_, as_of)| in_term(as_of) && observed_days.insert(*as_of))
+            .collect();
+        let weight = 1.0 / f64::from(u32::try_from(days.len()).unwrap_or(u32::MAX).max(1));
+        snapshots.extend(days.into_iter().map(|(horizon_days, as_of)| Snapshot {
+            account: index,
+            account_id: facts.account_id.clone(),
+            as_of,
+            framing: Framing::Term,
+            horizon_days,
+            term_end: Some(term.end),
+            subscription_id: Some(term.subscription_id.clone()),
+            label: term.outcome.map(|outcome| outcome == Outcome::Churned),
+            outcome: term.outcome,
+            label_known_at: term.decided_at,
+            weight,
+            group: group_of(facts),
+        }));
+    }
+    snapshots
+}
+
+fn of_request(
+    history: &History,
+    row: usize,
+    request: &SnapshotRequest,
+    config: &SnapshotConfig,
+) -> Result<Snapshot, SnapshotError> {
+    let account_id = request.account_id.clone();
+    let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&account_id));
+    let Ok(index) = found else { return Err(SnapshotError::UnknownAccount { row, account_id }) };
+    let facts = &history.accounts[index];
+    let subscription = match wanted(facts, request) {
+        Ok(subscription) => subscription,
+        Err(wanted) => return Err(SnapshotError::UnknownSubscription { row, account_id, wanted }),
+    };
+    let derived = history.until.and_then(|until| calendar::outcome(facts, request.as_of, config, until));
+    let given = request.label.map(|label| label > 0.5);
+    Ok(Snapshot {
+        account: index,
+        account_id,
+        as_of: request.as_of,
+        framing: Framing::Calendar,
+        horizon_days: config.horizon_days,
+        term_end: None,
+        subscription_id: subscription.map(|subscription| subscription.subscription_id.clone()),
+        label: given.or(derived.map(|outcome| outcome == Outcome::Churned)),
+        outcome: if given.is_some() { None } else { derived },
+        label_known_at: request.as_of.plus_days(config.horizon_days + config.grace_days),
+        weight: 1.0,
+        group: group_of(facts),
+    })
+}
+
+/// The subscription that a request names by id or by the day of its start; of several that started on one
+/// day, the one still running at the observation.
+fn wanted<'a>(
+    facts: &'a AccountFacts,
+    request: &SnapshotRequest,
+) -> Result<Option<&'a Subscription>, String> {
+    let mut fitting: Vec<&Subscription> = facts
+        .subscriptions
+        .iter()
+        .filter(|own| request.subscription_id.as_ref().is_none_or(|id| *id == own.subscription_id))
+        .filter(|own| request.started_at.is_none_or(|start| start.day() == own.started_at.day()))
+        .collect();
+    if request.subscription_id.is_none() && request.started_at.is_none() {
+        return Ok(None);
+    }
+    fitting.sort_by_key(|own| (own.ended_at.is_some_and(|end| end < request.as_of), &own.subscription_id));
+    let by_id = request.subscription_id.as_ref().map(|id| format!("`{id}`"));
+    let by_start = request.started_at.map(|start| format!("that started on {start}"));
+    let words = || [by_id, by_start].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    fitting.first().copied().map(Some).ok_or_else(words)
+}
+
+fn group_of(facts: &AccountFacts) -> Text {
+    let parent = facts.account.as_ref().and_then(|account| account.parent_account_id.clone());
+    parent.unwrap_or_else(|| facts.account_id.clone())
+}
+
+#[cfg(test)]
+mod tests;

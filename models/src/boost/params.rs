@@ -1,0 +1,140 @@
+//! What can be chosen about boosting.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fit::ParamsError;
+
+/// Whether known directions bind the trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monotone {
+    /// The risk moves as each spec's direction says, wherever it says something.
+    Declared,
+    /// Directions are ignored.
+    Free,
+}
+
+/// Unchecked parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// Trees, 1 to 5,000.
+    pub rounds: usize,
+    /// How much of each tree's answer is taken, above 0 and up to 1.
+    pub learning_rate: f64,
+    /// The longest path, 1 to 10 splits.
+    pub depth: usize,
+    /// Ridge on leaf values, in units of Hessian (a row at p = 0.5 counts 0.25), ≥ 0.
+    pub l2: f64,
+    /// The least Hessian in a leaf, ≥ 0.
+    pub min_child_weight: f64,
+    /// The fewest training rows in a leaf, at least 1.
+    pub min_rows: usize,
+    /// The share of rows that each tree sees, above 0 and up to 1.
+    pub row_fraction: f64,
+    /// The share of columns that each tree sees, above 0 and up to 1.
+    pub column_fraction: f64,
+    /// The most bins of a column, 2 to 255.
+    pub max_bins: usize,
+    /// Whether known directions bind the trees.
+    pub monotone: Monotone,
+}
+
+/// Checked parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ValidParams(Params);
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            rounds: 300,
+            learning_rate: 0.03,
+            depth: 4,
+            l2: 10.0,
+            min_child_weight: 3.0,
+            min_rows: 20,
+            row_fraction: 0.7,
+            column_fraction: 0.5,
+            max_bins: 255,
+            monotone: Monotone::Declared,
+        }
+    }
+}
+
+impl Params {
+    /// Checks each parameter.
+    ///
+    /// # Errors
+    /// The first one out of its range.
+    pub fn check(self) -> Result<ValidParams, ParamsError> {
+        let refuse = |parameter, expected, found: String| {
+            Err(ParamsError { learner: "boost", parameter, expected, found })
+        };
+        if !(1..=5_000).contains(&self.rounds) {
+            return refuse("rounds", "1 to 5000", self.rounds.to_string());
+        }
+        if !(1..=10).contains(&self.depth) {
+            return refuse("depth", "1 to 10", self.depth.to_string());
+        }
+        if self.min_rows == 0 {
+            return refuse("min_rows", "at least 1", self.min_rows.to_string());
+        }
+        if !(2..=255).contains(&self.max_bins) {
+            return refuse("max_bins", "2 to 255", self.max_bins.to_string());
+        }
+        for (parameter, share) in [
+            ("learning_rate", self.learning_rate),
+            ("row_fraction", self.row_fraction),
+            ("column_fraction", self.column_fraction),
+        ] {
+            if !(share > 0.0 && share <= 1.0) {
+                return refuse(parameter, "above 0 and up to 1", share.to_string());
+            }
+        }
+        for (parameter, number) in [("l2", self.l2), ("min_child_weight", self.min_child_weight)] {
+            if !number.is_finite() || number < 0.0 {
+                return refuse(parameter, "a number from 0", number.to_string());
+            }
+        }
+        Ok(ValidParams(self))
+    }
+}
+
+impl ValidParams {
+    /// The parameters.
+    #[must_use]
+    pub fn params(&self) -> &Params {
+        &self.0
+    }
+
+    /// The same with `rounds`, brought into 1 to 5,000.
+    #[must_use]
+    pub fn with_rounds(&self, rounds: usize) -> Self {
+        Self(Params { rounds: rounds.clamp(1, 5_000), ..self.0 })
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let Params { rounds, learning_rate, depth, l2, min_rows, .. } = self.0;
+        format!("rounds={rounds} rate={learning_rate} depth={depth} l2={l2} min_rows={min_rows}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_out_of_range() {
+        let good = Params::default();
+        assert!(good.check().is_ok());
+        let parameter = |params: Params| params.check().unwrap_err().parameter;
+        assert_eq!(parameter(Params { rounds: 0, ..good }), "rounds");
+        assert_eq!(parameter(Params { depth: 11, ..good }), "depth");
+        assert_eq!(parameter(Params { min_rows: 0, ..good }), "min_rows");
+        assert_eq!(parameter(Params { max_bins: 256, ..good }), "max_bins");
+        assert_eq!(parameter(Params { learning_rate: 0.0, ..good }), "learning_rate");
+        assert_eq!(parameter(Params { row_fraction: 1.1, ..good }), "row_fraction");
+        assert_eq!(parameter(Params { column_fraction: f64::NAN, ..good }), "column_fraction");
+        assert_eq!(parameter(Params { l2: -1.0, ..good }), "l2");
+        assert_eq!(parameter(Params { min_child_weight: f64::INFINITY, ..good }), "min_child_weight");
+    }
+}

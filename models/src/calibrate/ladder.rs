@@ -1,0 +1,141 @@
+//! Which calibrator the data can bear, deployed only where it helps on rows not fitted on.
+
+use serde::{Deserialize, Serialize};
+
+use super::fit::check;
+use super::{CalibrationError, Calibrator, VennAbers, fit_beta, fit_intercept, fit_platt};
+use crate::encode::part_of;
+use crate::probability::log_loss;
+
+/// From this many positive rows on, a slope is fitted too.
+const PLATT_FROM: usize = 30;
+/// From this many positive rows on, both tails have a slope of their own.
+const BETA_FROM: usize = 150;
+/// Strength of the shrinkage of beta calibration to the identity: worth about as much as twenty rows at p = 0.5.
+const BETA_RIDGE: f64 = 5.0;
+const PARTS: u64 = 5;
+
+/// A rung of the ladder, from what always holds to what needs most rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Margins as they are.
+    Identity,
+    /// The base rate is corrected.
+    Intercept,
+    /// Base rate and spread.
+    Platt,
+    /// Base rate and the spread of both tails, shrunk to the identity.
+    Beta,
+}
+
+/// A fitted calibration: the map, the evidence interval and how they were chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// From raw margin to calibrated log-odds.
+    pub calibrator: Calibrator,
+    /// From raw margin to the Venn–Abers interval.
+    pub interval: VennAbers,
+    /// How the map was chosen.
+    pub report: CalibrationReport,
+}
+
+/// How a calibrator was chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationReport {
+    /// Rows calibrated on.
+    pub rows: usize,
+    /// Those of them that churned.
+    pub positives: usize,
+    /// The rung deployed.
+    pub deployed: Rung,
+    /// The deployed map.
+    pub calibrator: Calibrator,
+    /// Every rung tried, in order, the identity first.
+    pub rungs: Vec<RungReport>,
+}
+
+/// One rung that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RungReport {
+    /// The rung.
+    pub rung: Rung,
+    /// Weighted mean log loss (nats) on rows not fitted on; `None` where a fit failed.
+    pub log_loss: Option<f64>,
+}
+
+impl Rung {
+    fn fit(self, margins: &[f64], labels: &[f64], weights: &[f64]) -> Result<Calibrator, CalibrationError> {
+        match self {
+            Self::Identity => Ok(Calibrator::Identity),
+            Self::Intercept => fit_intercept(margins, labels, weights),
+            Self::Platt => fit_platt(margins, labels, weights),
+            Self::Beta => fit_beta(margins, labels, weights, BETA_RIDGE),
+        }
+    }
+}
+
+/// Fits the calibration to `margins` of rows that the classifier did not learn from: the rungs that the number of
+/// positives allows (below 30 the intercept, below 150 Platt too, else beta too) are compared by five-fold
+/// cross-validated log loss, `groups` (an account each) never parted; the identity stays unless one is better.
+///
+/// # Errors
+/// Refuses rows of one outcome, unequal lengths and values out of range.
+pub fn ladder(
+    margins: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+    groups: &[u32],
+    seed: u64,
+) -> Result<Calibration, CalibrationError> {
+    check(margins, labels, weights)?;
+    if groups.len() != margins.len() {
+        let expected = margins.len();
+        return Err(CalibrationError::Length { what: "groups", found: groups.len(), expected });
+    }
+    let positives = labels.iter().filter(|&&label| label == 1.0).count();
+    let mut allowed = vec![Rung::Identity, Rung::Intercept];
+    if positives >= PLATT_FROM {
+        allowed.push(Rung::Platt);
+    }
+    if positives >= BETA_FROM {
+        allowed.push(Rung::Beta);
+    }
+    let rungs: Vec<RungReport> = allowed
+        .into_iter()
+        .map(|rung| RungReport { rung, log_loss: crossed(rung, margins, labels, weights, groups, seed) })
+        .collect();
+    let deployed = rungs.iter().fold(rungs[0], |best, rung| match (best.log_loss, rung.log_loss) {
+        (Some(least), Some(loss)) if loss < least => *rung,
+        _ => best,
+    });
+    let calibrator = deployed.rung.fit(margins, labels, weights)?;
+    let report =
+        CalibrationReport { rows: margins.len(), positives, deployed: deployed.rung, calibrator, rungs };
+    let interval = VennAbers::fit(margins, labels, weights)?;
+    Ok(Calibration { calibrator, interval, report })
+}
+
+/// The log loss of a rung on the parts left out of its fits; `None` where a part cannot be fitted.
+fn crossed(
+    rung: Rung,
+    margins: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+    groups: &[u32],
+    seed: u64,
+) -> Option<f64> {
+    let mut calibrated = margins.to_vec();
+    for part in 0..PARTS {
+        let is_left_out = |row: &usize| part_of(groups[*row], seed, PARTS) == part;
+        let (out, kept): (Vec<usize>, Vec<usize>) = (0..margins.len()).partition(is_left_out);
+        let of = |values: &[f64]| -> Vec<f64> { kept.iter().map(|&row| values[row]).collect() };
+        if !out.is_empty() {
+            let calibrator = rung.fit(&of(margins), &of(labels), &of(weights)).ok()?;
+            for row in out {
+                calibrated[row] = calibrator.apply(margins[row]);
+            }
+        }
+    }
+    Some(log_loss(&calibrated, labels, weights)).filter(|loss| loss.is_finite())
+}

@@ -1,0 +1,345 @@
+//! A candidate and training rows → a fitted classifier.
+
+use holdfast_features::FeatureTable;
+use serde::{Deserialize, Serialize};
+
+use crate::encode::{Encoder, learnable};
+use crate::model::Classifier;
+use crate::newton::NotConverged;
+use crate::{boost, forest, logistic};
+
+/// The rows to learn from. `labels`, `weights` and `groups` have one entry for each row of `table`.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingRows<'a> {
+    /// The features.
+    pub table: &'a FeatureTable,
+    /// 1 where the account churned, else 0.
+    pub labels: &'a [f64],
+    /// How much each row counts, > 0.
+    pub weights: &'a [f64],
+    /// Which rows belong together (an account, its parent); by default each row stands alone.
+    pub groups: Option<&'a [u32]>,
+    /// The rows of the table to use, in time order where there is one.
+    pub rows: &'a [usize],
+}
+
+/// One learner with checked parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Candidate {
+    /// Ridge logistic regression.
+    Logistic(logistic::ValidParams),
+    /// A random forest.
+    Forest(forest::ValidParams),
+    /// Gradient boosting.
+    Boost(boost::ValidParams),
+}
+
+/// An encoder and a classifier fitted on the same rows: a raw margin for any row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedClassifier {
+    pub(crate) encoder: Encoder,
+    pub(crate) classifier: Classifier,
+}
+
+/// A parameter out of its range.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{learner}: `{parameter}` must be {expected}, not {found}")]
+pub struct ParamsError {
+    /// `logistic`, `forest` or `boost`.
+    pub learner: &'static str,
+    /// The parameter.
+    pub parameter: &'static str,
+    /// Its range.
+    pub expected: &'static str,
+    /// What was given.
+    pub found: String,
+}
+
+/// Why rows cannot be learnt from.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// Nothing to learn from.
+    #[error("no training rows")]
+    NoRows,
+    /// One label, weight and group is needed for each row of the table.
+    #[error("{found} {what} for {expected} rows")]
+    Length {
+        /// `labels`, `weights` or `groups`.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// The rows of the table.
+        expected: usize,
+    },
+    /// A row number beyond the table.
+    #[error("row {row} of a table with {rows} rows")]
+    Row {
+        /// The row asked for.
+        row: usize,
+        /// The rows of the table.
+        rows: usize,
+    },
+    /// A label that is neither 0 nor 1.
+    #[error("row {row}: label {value} is neither 0 nor 1")]
+    Label {
+        /// The row of the table.
+        row: usize,
+        /// Its label.
+        value: f64,
+    },
+    /// A weight that is not a positive number.
+    #[error("row {row}: weight {value} is not a positive number")]
+    Weight {
+        /// The row of the table.
+        row: usize,
+        /// Its weight.
+        value: f64,
+    },
+    /// Learning needs rows that churned and rows that did not.
+    #[error("all {rows} training rows have label {label}; both outcomes are needed")]
+    OneClass {
+        /// The number of rows.
+        rows: usize,
+        /// Their common label.
+        label: f64,
+    },
+    /// No feature differs between the training rows.
+    #[error("none of the {0} features differs between the training rows")]
+    NoInformation(usize),
+    /// More encoded columns than the learner can take.
+    #[error(
+        "{learner}: {width} encoded columns are more than {limit}; exclude features or lower `max_levels` and `hinges`"
+    )]
+    TooWide {
+        /// The learner.
+        learner: &'static str,
+        /// The encoded columns.
+        width: usize,
+        /// The most it takes.
+        limit: usize,
+    },
+    /// The logistic learner found no optimum.
+    #[error("logistic: {0}")]
+    NotConverged(#[from] NotConverged),
+    /// linfa refused the problem.
+    #[error("logistic: linfa: {0}")]
+    Linfa(String),
+    /// smartcore refused the problem.
+    #[error("forest: smartcore: {0}")]
+    Smartcore(String),
+    /// What smartcore fitted cannot be read as trees.
+    #[error("forest: cannot read the fitted trees: {0}")]
+    Trees(String),
+}
+
+/// Learns `candidate` from the training rows; the same arguments give the same model, bit for bit.
+///
+/// # Errors
+/// Refuses rows that do not fit to each other or hold only one outcome; see [`FitError`].
+pub fn fit(
+    candidate: &Candidate,
+    training: &TrainingRows<'_>,
+    seed: u64,
+) -> Result<FittedClassifier, FitError> {
+    training.check()?;
+    match candidate {
+        Candidate::Logistic(params) => logistic::fit(params, training),
+        Candidate::Forest(params) => forest::fit(params, training, seed),
+        Candidate::Boost(params) => boost::fit(params, training, seed),
+    }
+}
+
+/// As [`fit`], with the weighted mean log loss (nats) on `validation`, rows of the same table, after each
+/// boosting round; `None` for learners without rounds.
+///
+/// # Errors
+/// As [`fit`], also for the validation rows.
+pub fn fit_with_curve(
+    candidate: &Candidate,
+    training: &TrainingRows<'_>,
+    validation: &[usize],
+    seed: u64,
+) -> Result<(FittedClassifier, Option<Vec<f64>>), FitError> {
+    training.check()?;
+    let validation = TrainingRows { rows: validation, ..*training };
+    validation.check_rows()?;
+    match candidate {
+        Candidate::Boost(params) => boost::fit_with_curve(params, training, &validation, seed)
+            .map(|(fitted, curve)| (fitted, Some(curve))),
+        _ => fit(candidate, training, seed).map(|fitted| (fitted, None)),
+    }
+}
+
+impl Candidate {
+    /// `logistic`, `forest` or `boost`.
+    #[must_use]
+    pub fn learner(&self) -> &'static str {
+        match self {
+            Self::Logistic(_) => "logistic",
+            Self::Forest(_) => "forest",
+            Self::Boost(_) => "boost",
+        }
+    }
+
+    /// The learner with the parameters that tell candidates apart, for reports.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Logistic(params) => format!("logistic {}", params.describe()),
+            Self::Forest(params) => format!("forest {}", params.describe()),
+            Self::Boost(params) => format!("boost {}", params.describe()),
+        }
+    }
+
+    /// The most boosting rounds; `None` for learners without rounds.
+    #[must_use]
+    pub fn rounds(&self) -> Option<usize> {
+        match self {
+            Self::Boost(params) => Some(params.params().rounds),
+            _ => None,
+        }
+    }
+
+    /// The same candidate with `rounds` (at least one) boosting rounds; other learners as they are.
+    #[must_use]
+    pub fn with_rounds(&self, rounds: usize) -> Self {
+        match self {
+            Self::Boost(params) => Self::Boost(params.with_rounds(rounds)),
+            other => other.clone(),
+        }
+    }
+}
+
+impl FittedClassifier {
+    /// The raw margins (log-odds, not calibrated) of the given rows of `table`, whose columns stand as in training.
+    #[must_use]
+    pub fn margins(&self, table: &FeatureTable, rows: &[usize]) -> Vec<f64> {
+        let mut encoded = vec![0.0; self.encoder.width()];
+        rows.iter()
+            .map(|&row| {
+                self.encoder.encode(table.row(row), &mut encoded);
+                self.classifier.margin(self.classifier.raw(&encoded))
+            })
+            .collect()
+    }
+
+    /// The model after its first `rounds` boosting rounds; other learners as they are.
+    #[must_use]
+    pub fn truncated(mut self, rounds: usize) -> Self {
+        if let Classifier::Boost(boosted) = &mut self.classifier {
+            boosted.truncate(rounds);
+        }
+        self
+    }
+
+    /// The fitted classifier.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The fitted encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+}
+
+impl TrainingRows<'_> {
+    /// The group of a row of the table.
+    #[must_use]
+    pub fn group(&self, row: usize) -> u32 {
+        match self.groups {
+            Some(groups) => groups[row],
+            // A table of 4 billion rows would repeat numbers: harmless, groups only keep rows together.
+            None => u32::try_from(row).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Labels and weights of the rows used, in their order.
+    pub(crate) fn targets(&self) -> (Vec<f64>, Vec<f64>) {
+        self.rows.iter().map(|&row| (self.labels[row], self.weights[row])).unzip()
+    }
+
+    fn check(&self) -> Result<(), FitError> {
+        self.check_rows()?;
+        let first = self.labels[self.rows[0]];
+        if self.rows.iter().all(|&row| self.labels[row] == first) {
+            return Err(FitError::OneClass { rows: self.rows.len(), label: first });
+        }
+        if learnable(self.table.specs()).next().is_none() {
+            return Err(FitError::NoInformation(0));
+        }
+        Ok(())
+    }
+
+    fn check_rows(&self) -> Result<(), FitError> {
+        let expected = self.table.n_rows();
+        let groups = self.groups.map_or(expected, <[u32]>::len);
+        for (what, found) in
+            [("labels", self.labels.len()), ("weights", self.weights.len()), ("groups", groups)]
+        {
+            if found != expected {
+                return Err(FitError::Length { what, found, expected });
+            }
+        }
+        if self.rows.is_empty() {
+            return Err(FitError::NoRows);
+        }
+        for &row in self.rows {
+            if row >= expected {
+                return Err(FitError::Row { row, rows: expected });
+            }
+            let (label, weight) = (self.labels[row], self.weights[row]);
+            if label != 0.0 && label != 1.0 {
+                return Err(FitError::Label { row, value: label });
+            }
+            if !weight.is_normal() || weight < 0.0 {
+                return Err(FitError::Weight { row, value: weight });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_features::{Column, FeatureSpec, Kind};
+
+    #[test]
+    fn refuses_rows_that_cannot_be_learnt_from() {
+        let specs = vec![FeatureSpec::prepared("x", Kind::Number)];
+        let table = FeatureTable::new(specs, vec![Column::Number(vec![1.0, 2.0, 3.0])], 3).unwrap();
+        let candidate = Candidate::Logistic(logistic::Params::default().check().unwrap());
+        let labels = [0.0, 1.0, 1.0];
+        let good = TrainingRows {
+            table: &table,
+            labels: &labels,
+            weights: &[1.0; 3],
+            groups: None,
+            rows: &[0, 1, 2],
+        };
+        assert!(fit(&candidate, &good, 0).is_ok());
+        let refuse = |training: TrainingRows<'_>| fit(&candidate, &training, 0).unwrap_err();
+        assert_eq!(refuse(TrainingRows { rows: &[], ..good }), FitError::NoRows);
+        assert_eq!(refuse(TrainingRows { rows: &[3], ..good }), FitError::Row { row: 3, rows: 3 });
+        assert_eq!(
+            refuse(TrainingRows { groups: Some(&[1]), ..good }),
+            FitError::Length { what: "groups", found: 1, expected: 3 }
+        );
+        assert_eq!(
+            refuse(TrainingRows { labels: &[0.0, 2.0, 1.0], ..good }),
+            FitError::Label { row: 1, value: 2.0 }
+        );
+        assert_eq!(
+            refuse(TrainingRows { weights: &[1.0, 0.0, 1.0], ..good }),
+            FitError::Weight { row: 1, value: 0.0 }
+        );
+        assert_eq!(refuse(TrainingRows { rows: &[1, 2], ..good }), FitError::OneClass { rows: 2, label: 1.0 });
+        let constant =
+            FeatureTable::new(table.specs().to_vec(), vec![Column::Number(vec![1.0; 3])], 3).unwrap();
+        assert_eq!(refuse(TrainingRows { table: &constant, ..good }), FitError::NoInformation(1));
+    }
+}

@@ -1,0 +1,172 @@
+//! Ridge logistic regression: linfa's L-BFGS on the encoded rows, kept as plain weights.
+//!
+//! linfa takes no row weights and stops silently at its iteration limit. Its answer is therefore the start of
+//! Newton steps on the weighted objective: none where the weights are equal and linfa converged, a few where not.
+
+mod params;
+
+use linfa::ParamGuard;
+use linfa::dataset::DatasetBase;
+use linfa::traits::Fit;
+use linfa_logistic::LogisticRegression;
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+pub use params::{Params, ValidParams};
+
+use crate::encode::{Encoder, LinearEncoder, learnable};
+use crate::fit::{FitError, FittedClassifier, TrainingRows};
+use crate::model::Classifier;
+use crate::newton::{Coefficients, Problem, minimise};
+
+/// More encoded columns make a Newton step (columns² × rows) too slow.
+pub const MAX_WIDTH: usize = 2_000;
+/// The gradient at which linfa stops, for each row.
+const LINFA_TOLERANCE: f64 = 1e-4;
+const LINFA_ITERATIONS: u64 = 50;
+/// The gradient at which the Newton steps stop, for each row.
+const TOLERANCE: f64 = 1e-5;
+
+/// A fitted linear model: log-odds = intercept + Σ weight × encoded column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinearModel {
+    pub(crate) weights: Vec<f64>,
+    pub(crate) intercept: f64,
+}
+
+/// Fits checked parameters to checked rows.
+pub(crate) fn fit(params: &ValidParams, training: &TrainingRows<'_>) -> Result<FittedClassifier, FitError> {
+    let params = params.params();
+    let encoder = Encoder::Linear(LinearEncoder::fit(training.table, training.rows, params.encoding));
+    let width = encoder.width();
+    if width == 0 {
+        return Err(FitError::NoInformation(learnable(training.table.specs()).count()));
+    }
+    if width > MAX_WIDTH {
+        return Err(FitError::TooWide { learner: "logistic", width, limit: MAX_WIDTH });
+    }
+    let design = encoder.encode_rows(training.table, training.rows);
+    let (labels, mut weights) = training.targets();
+    let mean = weights.iter().sum::<f64>() / weights.iter().map(|_| 1.0).sum::<f64>();
+    weights.iter_mut().for_each(|weight| *weight /= mean);
+
+    let start = linfa_fit(&design, width, &labels, params.strength)?;
+    let problem = Problem {
+        design: &design,
+        n_columns: width,
+        targets: &labels,
+        weights: &weights,
+        ridge: &vec![params.strength; width],
+        centre: &vec![0.0; width],
+    };
+    let Coefficients { slopes, intercept } = minimise(&problem, start, TOLERANCE)?;
+    Ok(FittedClassifier { encoder, classifier: Classifier::Linear(LinearModel { weights: slopes, intercept }) })
+}
+
+fn linfa_fit(design: &[f64], width: usize, labels: &[f64], strength: f64) -> Result<Coefficients, FitError> {
+    let refused = |error: &dyn std::fmt::Display| FitError::Linfa(error.to_string());
+    let records = Array2::from_shape_vec((labels.len(), width), design.to_vec()).map_err(|e| refused(&e))?;
+    let targets: Array1<bool> = labels.iter().map(|&label| label == 1.0).collect();
+    let params = LogisticRegression::default()
+        .alpha(strength)
+        .max_iterations(LINFA_ITERATIONS)
+        .gradient_tolerance(LINFA_TOLERANCE * labels.iter().map(|_| 1.0).sum::<f64>())
+        .check()
+        .map_err(|e| refused(&e))?;
+    match params.fit(&DatasetBase::new(records, targets)) {
+        Ok(fitted) => {
+            // linfa calls the more frequent label positive.
+            let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+            let slopes: Vec<f64> = fitted.params().iter().map(|slope| sign * slope).collect();
+            let intercept = sign * fitted.intercept();
+            let finite = slopes.iter().all(|slope| slope.is_finite()) && intercept.is_finite();
+            Ok(if finite { Coefficients { slopes, intercept } } else { zero(width) })
+        }
+        // A line search that ends without progress is an error to linfa; Newton starts from zero then.
+        Err(linfa_logistic::error::Error::ArgMinError(_)) => Ok(zero(width)),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn zero(width: usize) -> Coefficients {
+    Coefficients { slopes: vec![0.0; width], intercept: 0.0 }
+}
+
+impl LinearModel {
+    pub(crate) fn raw(&self, row: &[f64]) -> f64 {
+        self.weights.iter().zip(row).map(|(weight, value)| weight * value).sum::<f64>() + self.intercept
+    }
+
+    /// The weights, one an encoded column.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::{Candidate, fit};
+    use crate::probability::sigmoid;
+    use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    fn known_truth(n: usize) -> (FeatureTable, Vec<f64>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let x: Vec<f64> = (0..n).map(|_| rng.random_range(-1.7..1.7)).collect();
+        let noise: Vec<f64> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let labels = x.iter().map(|x| f64::from(u8::from(rng.random_bool(sigmoid(-2.0 + 1.5 * x))))).collect();
+        let specs = ["x", "noise"].map(|name| FeatureSpec::prepared(name, Kind::Number)).to_vec();
+        (FeatureTable::new(specs, vec![Column::Number(x), Column::Number(noise)], n).unwrap(), labels)
+    }
+
+    fn candidate(strength: f64) -> Candidate {
+        let straight = Params { strength, ..Params::default() };
+        Candidate::Logistic(straight.check().unwrap())
+    }
+
+    #[test]
+    fn recovers_known_coefficients() {
+        let (table, labels) = known_truth(8_000);
+        let rows: Vec<usize> = (0..8_000).collect();
+        let weights = vec![1.0; 8_000];
+        let training =
+            TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+        let fitted = fit(&candidate(0.01), &training, 0).unwrap();
+        let probe = FeatureTable::new(
+            table.specs().to_vec(),
+            vec![Column::Number(vec![0.0, 1.0, 0.0]), Column::Number(vec![0.0, 0.0, 1.0])],
+            3,
+        )
+        .unwrap();
+        let margins = fitted.margins(&probe, &[0, 1, 2]);
+        assert!((margins[0] + 2.0).abs() < 0.1, "{margins:?}");
+        assert!((margins[1] - margins[0] - 1.5).abs() < 0.1, "{margins:?}");
+        assert!((margins[2] - margins[0]).abs() < 0.1, "{margins:?}");
+    }
+
+    #[test]
+    fn a_weight_of_two_equals_the_row_twice() {
+        let (table, labels) = known_truth(300);
+        let rows: Vec<usize> = (0..300).collect();
+        let mut weights = vec![1.0; 300];
+        weights.iter_mut().take(100).for_each(|weight| *weight = 2.0);
+        let twice: Vec<usize> = (0..300).chain(0..100).collect();
+        let (doubled, doubled_labels): (FeatureTable, Vec<f64>) =
+            (table.take(&twice), twice.iter().map(|&row| labels[row]).collect());
+        let all: Vec<usize> = (0..400).collect();
+        let margins = |table: &FeatureTable, labels: &[f64], weights: &[f64], rows: &[usize], strength: f64| {
+            let training = TrainingRows { table, labels, weights, groups: None, rows };
+            fit(&candidate(strength), &training, 0).unwrap().margins(table, &[0, 50, 200])
+        };
+        // The strength is relative to rows of weight 1 on average, 4/3 in the first fit.
+        let weighted = margins(&table, &labels, &weights, &rows, 3.0);
+        let repeated = margins(&doubled, &doubled_labels, &[1.0; 400], &all, 4.0);
+        // The two encoders standardise differently, so the ridge differs a little.
+        for (a, b) in weighted.iter().zip(&repeated) {
+            assert!((a - b).abs() < 0.02, "{weighted:?} {repeated:?}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The whole model: one row of features in, a calibrated probability and its reasons out.
+
+use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind, Role, Row, matrix::TableError};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::boost::BoostModel;
+use crate::calibrate::{Calibration, Calibrator, VennAbers};
+use crate::encode::{Encoder, EncoderError};
+use crate::explain::{Background, Explanation};
+use crate::fit::FittedClassifier;
+use crate::forest::ForestModel;
+use crate::logistic::LinearModel;
+use crate::probability::{logit, sigmoid};
+use crate::tree::TreeError;
+
+/// A fitted learner, over encoded rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Classifier {
+    /// Log-odds as a weighted sum.
+    Linear(LinearModel),
+    /// A churn share as the mean of trees.
+    Forest(ForestModel),
+    /// Log-odds as a sum of trees.
+    Boost(BoostModel),
+}
+
+/// A model that answers: encoder, classifier, calibrator, evidence interval, background for explanations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChurnModel {
+    specs: Vec<FeatureSpec>,
+    encoder: Encoder,
+    classifier: Classifier,
+    calibrator: Calibrator,
+    interval: VennAbers,
+    background: Background,
+}
+
+/// The answer for one row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Calibrated churn probability.
+    pub probability: f64,
+    /// Lower end of the Venn–Abers interval, at most `probability`.
+    pub p_low: f64,
+    /// Upper end of the Venn–Abers interval, at least `probability`.
+    pub p_high: f64,
+    /// The classifier's own log-odds, before calibration.
+    pub margin: f64,
+}
+
+/// Room for one encoded row, used again from row to row.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    encoded: Vec<f64>,
+}
+
+/// Why parts do not make a model, or a table does not fit to it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// Explanations compare with at least one row.
+    #[error("no background rows for explanations")]
+    NoBackground,
+    /// Too many background rows, or numbers that are no encoded rows.
+    #[error("the explanation background of {found} numbers does not hold 1 to {most} rows of {width}")]
+    Background {
+        /// How many numbers it holds.
+        found: usize,
+        /// The most rows.
+        most: usize,
+        /// The encoded columns.
+        width: usize,
+    },
+    /// The encoder does not fit to the specs.
+    #[error("encoder: {0}")]
+    Encoder(#[from] EncoderError),
+    /// A tree of the classifier is broken.
+    #[error("tree {index}: {error}")]
+    Tree {
+        /// Which tree.
+        index: usize,
+        /// What is wrong with it.
+        error: TreeError,
+    },
+    /// A forest or a boosted model without trees.
+    #[error("the classifier has no trees")]
+    NoTrees,
+    /// The linear model has another number of weights than the encoder has columns.
+    #[error("{weights} weights for {width} encoded columns")]
+    Weights {
+        /// The weights.
+        weights: usize,
+        /// The encoded columns.
+        width: usize,
+    },
+    /// A number that is NaN, infinite or out of its range.
+    #[error("the {0} holds a number that cannot be used")]
+    NotUsable(&'static str),
+    /// The classifier and the encoder are made for different learners.
+    #[error("a {classifier} cannot read rows encoded for another learner")]
+    Mismatch {
+        /// The classifier.
+        classifier: &'static str,
+    },
+    /// A feature that the model learnt from is absent or of another type.
+    #[error("the model's features are not all in the table: {0}")]
+    Table(#[from] TableError),
+}
+
+impl Classifier {
+    /// The output on the scale that is a sum over features or trees: log-odds, for a forest the churn share.
+    pub(crate) fn raw(&self, encoded: &[f64]) -> f64 {
+        match self {
+            Self::Linear(model) => model.raw(encoded),
+            Self::Forest(model) => model.raw(encoded),
+            Self::Boost(model) => model.raw(encoded),
+        }
+    }
+
+    /// The log-odds of a raw output.
+    pub(crate) fn margin(&self, raw: f64) -> f64 {
+        match self {
+            Self::Linear(_) | Self::Boost(_) => raw,
+            Self::Forest(_) => logit(raw),
+        }
+    }
+
+    /// `logistic`, `forest` or `boost`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "logistic",
+            Self::Forest(_) => "forest",
+            Self::Boost(_) => "boost",
+        }
+    }
+
+    fn validate(&self, encoder: &Encoder) -> Result<(), ModelError> {
+        let width = encoder.width();
+        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        let trees = match self {
+            Self::Linear(model) => {
+                if model.weights.len() != width {
+                    return Err(ModelError::Weights { weights: model.weights.len(), width });
+                }
+                if !finite(&model.weights) || !model.intercept.is_finite() {
+                    return Err(ModelError::NotUsable("linear model"));
+                }
+                return match encoder {
+                    Encoder::Linear(_) => Ok(()),
+                    Encoder::Tree(_) => Err(ModelError::Mismatch { classifier: self.name() }),
+                };
+            }
+            Self::Forest(model) => &model.trees,
+            Self::Boost(model) => {
+                if !model.base.is_finite() {
+                    return Err(ModelError::NotUsable("boosted model"));
+                }
+                &model.trees
+            }
+        };
+        if matches!(encoder, Encoder::Linear(_)) {
+            return Err(ModelError::Mismatch { classifier: self.name() });
+        }
+        if trees.is_empty() {
+            return Err(ModelError::NoTrees);
+        }
+        for (index, tree) in trees.iter().enumerate() {
+            tree.validate(width).map_err(|error| ModelError::Tree { index, error })?;
+        }
+        Ok(())
+    }
+}
+
+impl ChurnModel {
+    /// Joins a fitted classifier and its calibration. Explanations compare with `background_rows` of `table`, the
+    /// table that the classifier was fitted on; see [`crate::explain::choose_background`].
+    ///
+    /// # Errors
+    /// Refuses an empty or too large background, and parts that do not fit to each other.
+    pub fn new(
+        fitted: FittedClassifier,
+        calibration: &Calibration,
+        table: &FeatureTable,
+        background_rows: &[usize],
+    ) -> Result<Self, ModelError> {
+        let FittedClassifier { encoder, classifier } = fitted;
+        let encoded = encoder.encode_rows(table, background_rows);
+        let background = Background::new(encoded, background_rows.len(), &classifier)?;
+        let model = Self {
+            specs: table.specs().to_vec(),
+            encoder,
+            classifier,
+            calibrator: calibration.calibrator,
+            interval: calibration.interval.clone(),
+            background,
+        };
+        model.validate()?;
+        Ok(model)
+    }
+
+    /// All columns of the table that it was fitted on, context included, in their order.
+    #[must_use]
+    pub fn specs(&self) -> &[FeatureSpec] {
+        &self.specs
+    }
+
+    /// The classifier.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The calibrator.
+    #[must_use]
+    pub fn calibrator(&self) -> Calibrator {
+        self.calibrator
+    }
+
+    /// `table` with its columns in the order of [`Self::specs`]. Absent context columns, which no model reads, come
+    /// as missing values; columns that the model does not know are left out.
+    ///
+    /// # Errors
+    /// [`TableError::Missing`] with every absent feature; [`TableError::Type`] where a type differs.
+    pub fn align(&self, table: &FeatureTable) -> Result<FeatureTable, TableError> {
+        let is_absent =
+            |spec: &&FeatureSpec| spec.role == Role::Context && table.index_of(&spec.name).is_none();
+        if !self.specs.iter().any(|spec| is_absent(&spec)) {
+            return table.select(&self.specs);
+        }
+        let n_rows = table.n_rows();
+        let present: Vec<FeatureSpec> = self.specs.iter().filter(|spec| !is_absent(spec)).cloned().collect();
+        let mut found = table.select(&present)?.columns().to_vec().into_iter();
+        let columns = self
+            .specs
+            .iter()
+            .filter_map(|spec| match (is_absent(&spec), spec.kind) {
+                (false, _) => found.next(),
+                (true, Kind::Category) => Some(Column::Text(vec![None; n_rows])),
+                (true, Kind::Number | Kind::Boolean) => Some(Column::Number(vec![f64::NAN; n_rows])),
+            })
+            .collect();
+        FeatureTable::new(self.specs.clone(), columns, n_rows)
+    }
+
+    /// The answer for `row`, which belongs to an aligned table (see [`Self::align`]).
+    #[must_use]
+    pub fn predict(&self, row: Row<'_>) -> Prediction {
+        self.predict_with(row, &mut Scratch::default())
+    }
+
+    /// As [`Self::predict`], without allocating once `scratch` was used.
+    #[must_use]
+    pub fn predict_with(&self, row: Row<'_>, scratch: &mut Scratch) -> Prediction {
+        scratch.encoded.resize(self.encoder.width(), 0.0);
+        self.encoder.encode(row, &mut scratch.encoded);
+        let margin = self.classifier.margin(self.classifier.raw(&scratch.encoded));
+        let probability = sigmoid(self.calibrator.apply(margin));
+        let (p0, p1) = self.interval.interval(margin);
+        // The parametric calibrator may lie outside of the interval, which then is widened to hold it.
+        Prediction { probability, p_low: p0.min(probability), p_high: p1.max(probability), margin }
+    }
+
+    /// Why `row` of an aligned table is scored as it is: contributions of its features to the calibrated log-odds.
+    #[must_use]
+    pub fn explain(&self, row: Row<'_>) -> Explanation {
+        let mut encoded = vec![0.0; self.encoder.width()];
+        self.encoder.encode(row, &mut encoded);
+        let calibrated = |raw: f64| self.calibrator.apply(self.classifier.margin(raw));
+        let learnt: Vec<usize> = crate::encode::learnable(&self.specs).map(|(feature, _)| feature).collect();
+        self.background.explain(&self.classifier, &encoded, self.encoder.sources(), &learnt, calibrated)
+    }
+
+    /// The answers for all rows of an aligned table, in their order.
+    #[must_use]
+    pub fn predict_table(&self, table: &FeatureTable) -> Vec<Prediction> {
+        (0..table.n_rows())
+            .into_par_iter()
+            .map_init(Scratch::default, |scratch, row| self.predict_with(table.row(row), scratch))
+            .collect()
+    }
+
+    /// Mean absolute contribution of each feature (by its position in the specs) over the given rows of an aligned
+    /// table, in calibrated log-odds; context columns are left out.
+    #[must_use]
+    pub fn importance(&self, table: &FeatureTable, rows: &[usize]) -> Vec<(usize, f64)> {
+        let explained: Vec<Explanation> = rows.par_iter().map(|&row| self.explain(table.row(row))).collect();
+        let share = 1.0 / explained.iter().map(|_| 1.0).sum::<f64>();
+        let Some(first) = explained.first() else { return Vec::new() };
+        let mut importance: Vec<(usize, f64)> =
+            first.contributions.iter().map(|&(feature, _)| (feature, 0.0)).collect();
+        for explanation in &explained {
+            for (sum, (_, contribution)) in importance.iter_mut().zip(&explanation.contributions) {
+                sum.1 += share * contribution.abs();
+            }
+        }
+        importance
+    }
+
+    /// Checks a model that came from a file: afterwards no prediction or explanation can panic or loop.
+    ///
+    /// # Errors
+    /// One [`ModelError`] a way to fail.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        self.encoder.validate(&self.specs)?;
+        self.classifier.validate(&self.encoder)?;
+        if !self.calibrator.is_valid() {
+            return Err(ModelError::NotUsable("calibrator"));
+        }
+        if !self.interval.is_valid() {
+            return Err(ModelError::NotUsable("evidence interval"));
+        }
+        self.background.validate(self.encoder.width())
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

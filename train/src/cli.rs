@@ -1,0 +1,292 @@
+//! The command line: every subcommand with its options and examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Learn from a subscription business's history which accounts will not renew.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "holdfast-train", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 2 the input or the configuration cannot be used, 1 any other failure.\n\
+    Start with `holdfast-train check --history DIR`.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Write a simulated business as history tables, with its true churn probabilities
+    #[command(after_help = "Example:\n  \
+        holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n\n\
+        Writes one Parquet file a table and truth.parquet (the true probability at each snapshot).")]
+    Simulate(SimulateArgs),
+    /// Say what a history holds, which features it switches on, and what is wrong with it
+    #[command(after_help = "Examples:\n  holdfast-train check --history business\n  \
+        holdfast-train check --history business --config holdfast.toml\n\n\
+        Exit code 0: ready for a training run. 2: not usable; the problems say why.")]
+    Check(HistoryArgs),
+    /// Train on a history: snapshots, features, candidates, calibration, later rows, report, publish
+    #[command(after_help = "Examples:\n  holdfast-train run --history business --registry registry\n  \
+        holdfast-train run --history business --registry registry --report report --config holdfast.toml\n  \
+        holdfast-train run --history business --registry registry --snapshots snapshots.csv\n\n\
+        Publishes REGISTRY/NAME/VERSION/ with bundle.holdfast, features.parquet (what the server looks accounts\n\
+        up in) and, unless --report says otherwise, report/report.html and report/report.json.")]
+    Run(RunArgs),
+    /// Train on a prepared table: one row a customer, a label column
+    #[command(after_help = "Examples:\n  \
+        holdfast-train table --data customers.csv --label churned --registry registry\n  \
+        holdfast-train table --data customers.parquet --label status --positive cancelled --id customer_id \\\n    \
+        --exclude cancel_reason --registry registry\n  \
+        holdfast-train table --data customers.csv --label churned --registry registry \\\n    \
+        --folds folds.csv --predictions out_of_fold.csv\n\n\
+        Numbers, texts, booleans and missing values are found by themselves. --folds names rows (from 0, file\n\
+        order) in the columns row,fold; rows that it does not name are left out.")]
+    Table(TableArgs),
+    /// Write the feature matrix of a history at given dates: what models learn from and the server looks up
+    #[command(after_help = "Examples:\n  \
+        holdfast-train features --history business --as-of 2025-06-30 --out features.parquet\n  \
+        holdfast-train features --history business --as-of 2025-05-31,2025-06-30 --out features.csv\n  \
+        holdfast-train features --history business --snapshots snapshots.csv --out features.parquet\n\n\
+        The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.")]
+    Features(FeaturesArgs),
+    /// Score accounts in bulk with a published model
+    #[command(after_help = "Examples:\n  \
+        holdfast-train score --registry registry --history business --as-of 2025-06-30 --out scores.csv\n  \
+        holdfast-train score --registry registry --model churn@3 --history business \\\n    \
+        --snapshots snapshots.csv --out scores.parquet\n  \
+        holdfast-train score --registry registry --model customers --data new.csv --out scores.csv")]
+    Score(ScoreArgs),
+    /// List, inspect, verify, promote and roll back published models
+    #[command(after_help = "Examples:\n  holdfast-train models list --registry registry\n  \
+        holdfast-train models show --registry registry churn\n  \
+        holdfast-train models verify --registry registry\n  \
+        holdfast-train models promote --registry registry churn@2\n  \
+        holdfast-train models rollback --registry registry churn")]
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+/// Options of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// Folder to write; made where it is missing, must be empty otherwise
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Number of accounts
+    #[arg(long, value_name = "N", default_value_t = 1_500)]
+    pub accounts: u32,
+    /// Length of the history in months
+    #[arg(long, value_name = "M", default_value_t = 30)]
+    pub months: u32,
+    /// Seed of every random choice
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// A history and its configuration.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// Folder with the history's tables
+    #[arg(long, value_name = "DIR")]
+    pub history: PathBuf,
+    /// Configuration (TOML); every setting has a default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The history.
+    #[command(flatten)]
+    pub input: HistoryArgs,
+    /// Registry folder to publish to; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+    /// Folder for report.html and report.json [default: REGISTRY/NAME/VERSION/report]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Rows to learn from (account_id, as_of, a label column) instead of the derived snapshots
+    #[arg(long, value_name = "FILE")]
+    pub snapshots: Option<PathBuf>,
+    /// Name of the model [default: training.name of the configuration, `churn`]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Options of `table`.
+#[derive(Debug, Clone, Args)]
+pub struct TableArgs {
+    /// The table (CSV or Parquet by its ending)
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Column that holds the outcome
+    #[arg(long, value_name = "COL")]
+    pub label: String,
+    /// Value of the label column that means churned [default: 1, true or yes]
+    #[arg(long, value_name = "VALUE")]
+    pub positive: Option<String>,
+    /// Column that identifies a row; never a feature
+    #[arg(long, value_name = "COL")]
+    pub id: Option<String>,
+    /// Column whose rows belong together (a customer with several rows); never a feature
+    #[arg(long, value_name = "COL")]
+    pub group: Option<String>,
+    /// Column that is no feature; may be given several times
+    #[arg(long, value_name = "COL")]
+    pub exclude: Vec<String>,
+    /// Registry folder to publish to; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+    /// Folds for the evaluation (columns row, fold) instead of the program's own
+    #[arg(long, value_name = "FILE")]
+    pub folds: Option<PathBuf>,
+    /// Where to write the out-of-fold probabilities (row,probability)
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
+    /// Folder for report.html and report.json [default: REGISTRY/NAME/VERSION/report]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Configuration (TOML); every setting has a default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Name of the model [default: the file's name without its ending]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Which accounts at which dates.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct When {
+    /// Observation dates, separated by commas: every account active at the date
+    #[arg(long, value_name = "DATE", value_delimiter = ',')]
+    pub as_of: Vec<String>,
+    /// File with the columns account_id and as_of
+    #[arg(long, value_name = "FILE")]
+    pub snapshots: Option<PathBuf>,
+}
+
+/// Options of `features`.
+#[derive(Debug, Clone, Args)]
+pub struct FeaturesArgs {
+    /// The history.
+    #[command(flatten)]
+    pub input: HistoryArgs,
+    /// The rows.
+    #[command(flatten)]
+    pub when: When,
+    /// File to write: .parquet or .csv
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Options of `score`.
+#[derive(Debug, Clone, Args)]
+pub struct ScoreArgs {
+    /// Registry folder
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+    /// The model, with a version unless its current one is meant [default: the registry's only model]
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    pub model: Option<String>,
+    /// Folder with the history's tables, for a model that was trained on a history
+    #[arg(long, value_name = "DIR", required_unless_present = "data", conflicts_with = "data")]
+    pub history: Option<PathBuf>,
+    /// Observation dates, separated by commas: every account active at the date
+    #[arg(long, value_name = "DATE", value_delimiter = ',', conflicts_with_all = ["snapshots", "data"])]
+    #[arg(required_unless_present_any = ["snapshots", "data"])]
+    pub as_of: Vec<String>,
+    /// File with the columns account_id and as_of
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub snapshots: Option<PathBuf>,
+    /// Table with the model's columns, for a model that was trained on a prepared table
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Column of --data that identifies a row [default: the row number from 0]
+    #[arg(long, value_name = "COL", requires = "data")]
+    pub id: Option<String>,
+    /// File to write: .parquet or .csv
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Configuration (TOML); every setting has a default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do with published models.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModelsCommand {
+    /// Every model, its versions and which one is current
+    List(RegistryArgs),
+    /// What a version was made from and how good it is
+    Show(ModelArgs),
+    /// Read bundles and check their checksums: one version, one model or, without a name, all
+    Verify(VerifyArgs),
+    /// Make a version the current one
+    Promote(ModelArgs),
+    /// Make the version before the current one current again
+    Rollback(ModelArgs),
+}
+
+/// A registry.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryArgs {
+    /// Registry folder
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+}
+
+/// A model in a registry.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// Registry folder
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+    /// The model, with a version where one is meant
+    #[arg(value_name = "NAME[@VERSION]")]
+    pub model: String,
+}
+
+/// What to verify.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Registry folder
+    #[arg(long, value_name = "DIR")]
+    pub registry: PathBuf,
+    /// The model, with a version where one is meant [default: all]
+    #[arg(value_name = "NAME[@VERSION]")]
+    pub model: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_subcommand_has_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for subcommand in command.get_subcommands() {
+            let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("holdfast-train"), "{} has no example", subcommand.get_name());
+        }
+    }
+
+    #[test]
+    fn dates_may_be_separated_by_commas_but_not_mixed_with_a_snapshots_file() {
+        let base = ["holdfast-train", "features", "--history", "h", "--out", "o.csv"];
+        let parse = |more: &[&str]| Cli::try_parse_from(base.iter().chain(more));
+        let Command::Features(args) = parse(&["--as-of", "2025-01-31,2025-02-28"]).unwrap().command else {
+            panic!("not the features command");
+        };
+        assert_eq!(args.when.as_of, ["2025-01-31", "2025-02-28"]);
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--as-of", "2025-01-31", "--snapshots", "s.csv"]).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! `features`: the feature matrix of a history.
+
+use holdfast_features::{Role, Timestamp, write};
+
+use crate::TrainError;
+use crate::cli::{FeaturesArgs, When};
+use crate::columns::count;
+use crate::config::Config;
+use crate::history::HistorySource;
+use crate::progress::Progress;
+
+/// Computes and writes the features of the accounts and dates asked for.
+///
+/// # Errors
+/// Input that cannot be used, and the system's refusal to write.
+pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
+    super::check_ending(&args.out)?;
+    let config = Config::load(args.input.config.as_deref())?;
+    let source = HistorySource::read(&args.input.history, &config, now, progress)?;
+    let When { as_of, snapshots } = &args.when;
+    let snapshots = match snapshots {
+        Some(path) => source.requested(&config, path)?,
+        None => source.active_at(&config, as_of)?,
+    };
+    let specs = source.specs(&config);
+    let observed = source.observe(snapshots, &specs, progress)?;
+    write::feature_file(&args.out, &observed.keys(), &observed.table)?;
+    let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
+    Ok(format!(
+        "{} rows of {} features and {} context columns: {}\n",
+        count(observed.snapshots.len()),
+        count(n_features),
+        count(specs.len() - n_features),
+        args.out.display()
+    ))
+}

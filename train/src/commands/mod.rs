@@ -1,0 +1,73 @@
+//! The subcommands: each reads what its options name and returns what to print.
+
+mod check;
+mod features;
+mod models;
+mod score;
+mod simulate;
+
+use std::path::Path;
+
+use holdfast_features::Timestamp;
+
+use crate::TrainError;
+use crate::cli::Command;
+use crate::progress::Progress;
+use crate::{pipeline, prepared};
+
+/// What a subcommand has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// For stdout.
+    pub text: String,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// How a subcommand ended that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done.
+    Done,
+    /// `check` found the input not usable.
+    NotUsable,
+}
+
+impl Verdict {
+    /// 0 or 2.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::NotUsable => 2,
+        }
+    }
+}
+
+impl Answer {
+    fn done(text: String) -> Self {
+        Self { text, verdict: Verdict::Done }
+    }
+}
+
+/// Runs a subcommand; `now` is the present, after which no event can have happened.
+///
+/// # Errors
+/// Whatever ended it; [`TrainError::exit_code`] tells the exit code.
+pub fn run(command: &Command, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
+    match command {
+        Command::Simulate(args) => simulate::run(args, progress).map(Answer::done),
+        Command::Check(args) => check::run(args, now, progress),
+        Command::Run(args) => pipeline::run(args, now, progress).map(Answer::done),
+        Command::Table(args) => prepared::train(args, progress).map(Answer::done),
+        Command::Features(args) => features::run(args, now, progress).map(Answer::done),
+        Command::Score(args) => score::run(args, now, progress).map(Answer::done),
+        Command::Models(command) => models::run(command).map(Answer::done),
+    }
+}
+
+/// Refuses an output file that could not be written in the end, before the work begins.
+fn check_ending(path: &Path) -> Result<(), TrainError> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if ["csv", "parquet"].contains(&ending) { Ok(()) } else { Err(TrainError::Ending(path.to_owned())) }
+}

@@ -1,0 +1,125 @@
+//! `score`: batch scores with a published model.
+
+use std::path::Path;
+
+use holdfast_actions::{Account, assess};
+use holdfast_features::history::Text;
+use holdfast_features::write::{self, OutputColumn, Values};
+use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
+use holdfast_models::{Bundle, ModelRef, Prediction, ProvenanceKind, Registry};
+use rayon::prelude::*;
+
+use crate::TrainError;
+use crate::cli::ScoreArgs;
+use crate::columns::count;
+use crate::config::Config;
+use crate::history::HistorySource;
+use crate::progress::Progress;
+
+/// Scores a history's accounts or a table's rows.
+///
+/// # Errors
+/// Input that cannot be used, a model of the other kind, and the system's refusal to write.
+pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
+    super::check_ending(&args.out)?;
+    let config = Config::load(args.config.as_deref())?;
+    let model = model_ref(&args.registry, args.model.as_deref())?;
+    let bundle = Registry::at(&args.registry).load(&model)?;
+    let reference = format!("{}@{}", bundle.manifest.name, bundle.manifest.version);
+    let (n_rows, columns) = match (&args.data, &args.history) {
+        (Some(data), _) => {
+            refuse_other_kind(&bundle, ProvenanceKind::Table, &reference)?;
+            let (ids, table) = read::prepared_features(data, bundle.model.specs(), args.id.as_deref())?;
+            let table = bundle.model.align(&table)?;
+            let predictions = bundle.model.predict_table(&table);
+            (ids.len(), of_table(args.id.as_deref().unwrap_or("row"), ids, &predictions))
+        }
+        (None, Some(history)) => {
+            refuse_other_kind(&bundle, ProvenanceKind::History, &reference)?;
+            let source = HistorySource::read(history, &config, now, progress)?;
+            let snapshots = match &args.snapshots {
+                Some(path) => source.requested(&config, path)?,
+                None => source.active_at(&config, &args.as_of)?,
+            };
+            let observed = source.observe(snapshots, bundle.model.specs(), progress)?;
+            let table = bundle.model.align(&observed.table)?;
+            let keys = observed.keys();
+            (keys.len(), of_history(&config, &bundle, &keys, &table))
+        }
+        // The command line asks for one of the two.
+        (None, None) => (0, Vec::new()),
+    };
+    write::table(&args.out, &columns)?;
+    Ok(format!("{} rows scored with {reference}: {}\n", count(n_rows), args.out.display()))
+}
+
+/// The model that `--model` names, else the registry's only one.
+fn model_ref(registry: &Path, model: Option<&str>) -> Result<ModelRef, TrainError> {
+    if let Some(model) = model {
+        return Ok(model.parse()?);
+    }
+    let models = Registry::at(registry).list()?;
+    match models.as_slice() {
+        [] => Err(TrainError::NoModel(registry.to_owned())),
+        [only] => Ok(ModelRef { name: only.name.clone(), version: None }),
+        several => Err(TrainError::WhichModel {
+            registry: registry.to_owned(),
+            names: several.iter().map(|entry| entry.name.to_string()).collect(),
+        }),
+    }
+}
+
+fn refuse_other_kind(bundle: &Bundle, given: ProvenanceKind, model: &str) -> Result<(), TrainError> {
+    let trained_on = bundle.manifest.provenance.kind;
+    if trained_on == given {
+        return Ok(());
+    }
+    let (trained_on, option) = match trained_on {
+        ProvenanceKind::History => ("a history", "--history DIR --as-of DATE"),
+        ProvenanceKind::Table => ("a prepared table", "--data FILE"),
+    };
+    Err(TrainError::WrongKind { model: model.to_owned(), trained_on, option })
+}
+
+fn of_table(id: &str, ids: Vec<Text>, predictions: &[Prediction]) -> Vec<OutputColumn> {
+    let mut columns = vec![OutputColumn::new(id, Values::Text(ids.into_iter().map(Some).collect()))];
+    columns.extend(probabilities(predictions));
+    columns
+}
+
+fn of_history(config: &Config, bundle: &Bundle, keys: &[RowKey], table: &FeatureTable) -> Vec<OutputColumn> {
+    let assessments: Vec<_> = keys
+        .par_iter()
+        .enumerate()
+        .map(|(row, key)| {
+            let account = Account { row: table.row(row), as_of: key.as_of, readings: &[], touches: &[] };
+            assess(&config.decisions, bundle, &account)
+        })
+        .collect();
+    let predictions: Vec<Prediction> = assessments.iter().map(|one| one.prediction).collect();
+    let text = |text: &str| Some(Text::from(text));
+    let accounts = keys.iter().map(|key| Some(key.account_id.clone())).collect();
+    let stages = assessments.iter().map(|one| one.stage.and_then(|placed| text(placed.stage.name()))).collect();
+    let health = assessments.iter().map(|one| one.health.overall.unwrap_or(f64::NAN)).collect();
+    let bands = assessments.iter().map(|one| text(one.band.name())).collect();
+    let mut columns = vec![
+        OutputColumn::new("account_id", Values::Text(accounts)),
+        OutputColumn::new("as_of", Values::Time(keys.iter().map(|key| Some(key.as_of)).collect())),
+    ];
+    columns.extend(probabilities(&predictions));
+    columns.push(OutputColumn::new("stage", Values::Text(stages)));
+    columns.push(OutputColumn::new("health", Values::Number(health)));
+    columns.push(OutputColumn::new("band", Values::Text(bands)));
+    columns
+}
+
+fn probabilities(predictions: &[Prediction]) -> [OutputColumn; 3] {
+    let column = |name, value: fn(&Prediction) -> f64| {
+        OutputColumn::new(name, Values::Number(predictions.iter().map(value).collect()))
+    };
+    [
+        column("probability", |prediction| prediction.probability),
+        column("p_low", |prediction| prediction.p_low),
+        column("p_high", |prediction| prediction.p_high),
+    ]
+}

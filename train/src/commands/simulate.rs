@@ -1,0 +1,40 @@
+//! `simulate`: a business with a known truth, as history tables.
+
+use std::fmt::Write;
+
+use holdfast_simulate::{Business, simulate};
+
+use crate::TrainError;
+use crate::cli::SimulateArgs;
+use crate::columns::{Align, aligned, count};
+use crate::progress::Progress;
+
+/// Writes the simulated business.
+///
+/// # Errors
+/// Parameters out of range, a folder that holds something else, or the system's refusal.
+pub(super) fn run(args: &SimulateArgs, progress: &Progress) -> Result<String, TrainError> {
+    let business = Business {
+        n_accounts: args.accounts,
+        n_months: args.months,
+        seed: args.seed,
+        ..Business::default()
+    }
+    .check()?;
+    let stage = progress.stage("accounts", usize::try_from(args.accounts).unwrap_or(usize::MAX));
+    let written = simulate(&business).write(&args.out, |done| stage.at(u64::from(done)))?;
+    drop(stage);
+    let rows: Vec<Vec<String>> =
+        written.tables.iter().map(|(table, n_rows)| vec![(*table).to_owned(), count(*n_rows)]).collect();
+    let mut text = format!(
+        "{} accounts over {} months, known until {}, in {}:\n",
+        count(usize::try_from(args.accounts).unwrap_or(usize::MAX)),
+        args.months,
+        business.until(),
+        args.out.display()
+    );
+    text.push_str(&aligned(&[Align::Left, Align::Right], &rows));
+    // Writing to a string never fails.
+    let _ = writeln!(text, "Next: holdfast-train check --history {}", args.out.display());
+    Ok(text)
+}

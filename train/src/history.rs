@@ -1,0 +1,152 @@
+//! A history as the subcommands see it: read, with its snapshots, its end and its hash.
+
+use std::path::Path;
+
+use holdfast_features::snapshot::{self, Snapshot};
+use holdfast_features::{FeatureSpec, FeatureTable, History, RowKey, Timestamp, compute, read};
+use sha2::{Digest, Sha256};
+
+use crate::TrainError;
+use crate::config::Config;
+use crate::progress::Progress;
+
+/// A history that was read.
+#[derive(Debug)]
+pub struct HistorySource {
+    /// Its facts.
+    pub history: History,
+    /// The folder's name, without the folders above it.
+    pub name: String,
+    /// Nothing after this is known.
+    pub until: Timestamp,
+}
+
+/// Feature rows with the snapshots that they belong to.
+#[derive(Debug)]
+pub struct Observed {
+    /// The snapshots.
+    pub snapshots: Vec<Snapshot>,
+    /// One row a snapshot.
+    pub table: FeatureTable,
+}
+
+impl HistorySource {
+    /// Reads the history in `folder`; `now` is the present, after which no event can have happened.
+    ///
+    /// # Errors
+    /// What reading says, and [`TrainError::NoEnd`] where no table has a time.
+    pub fn read(folder: &Path, config: &Config, now: Timestamp, progress: &Progress) -> Result<Self, TrainError> {
+        let _stage = progress.stage("reading the history", 0);
+        let config = read::HistoryConfig { now: Some(now), ..config.history.clone() };
+        let history = read::history(folder, &config)?;
+        Self::new(history, folder)
+    }
+
+    /// A history that was read from `folder` already.
+    ///
+    /// # Errors
+    /// [`TrainError::NoEnd`] where no table has a time.
+    pub fn new(history: History, folder: &Path) -> Result<Self, TrainError> {
+        let name = folder.canonicalize().ok();
+        let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| folder.display().to_string());
+        let until = history.until.ok_or_else(|| TrainError::NoEnd(name.clone()))?;
+        Ok(Self { history, name, until })
+    }
+
+    /// The snapshots of a training run: those that `file` asks for, else those that the configuration derives.
+    ///
+    /// # Errors
+    /// A snapshots file that cannot be used.
+    pub fn training_snapshots(&self, config: &Config, file: Option<&Path>) -> Result<Vec<Snapshot>, TrainError> {
+        match file {
+            Some(path) => self.requested(config, path),
+            None => Ok(snapshot::observed(&self.history, &config.snapshots)),
+        }
+    }
+
+    /// The snapshots that the file at `path` asks for, in its order.
+    ///
+    /// # Errors
+    /// A file that cannot be read, rows that the history cannot answer, and dates after its end.
+    pub fn requested(&self, config: &Config, path: &Path) -> Result<Vec<Snapshot>, TrainError> {
+        let requests = read::snapshots_file(path)?;
+        if requests.is_empty() {
+            return Err(TrainError::NoRows(path.to_owned()));
+        }
+        for (index, request) in requests.iter().enumerate() {
+            self.check_date(&format!("{}, row {}, column `as_of`:", path.display(), index + 1), request.as_of)?;
+        }
+        snapshot::requested(&self.history, &requests, &config.snapshots)
+            .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
+    }
+
+    /// Every account active at one of the dates, which are texts of the command line.
+    ///
+    /// # Errors
+    /// Texts that are no dates, dates after the end of the history, and dates at which nobody is active.
+    pub fn active_at(&self, config: &Config, dates: &[String]) -> Result<Vec<Snapshot>, TrainError> {
+        let mut snapshots = Vec::new();
+        for date in dates {
+            let as_of = Timestamp::parse(date)?;
+            self.check_date("--as-of", as_of)?;
+            let active = snapshot::open(&self.history, as_of, &config.snapshots);
+            if active.is_empty() {
+                return Err(TrainError::NobodyActive(as_of));
+            }
+            snapshots.extend(active);
+        }
+        Ok(snapshots)
+    }
+
+    /// The features of `specs` for `snapshots`.
+    ///
+    /// # Errors
+    /// Features that this history cannot give.
+    pub fn observe(
+        &self,
+        snapshots: Vec<Snapshot>,
+        specs: &[FeatureSpec],
+        progress: &Progress,
+    ) -> Result<Observed, TrainError> {
+        let _stage = progress.stage("computing features", 0);
+        let keys: Vec<compute::Key> = snapshots.iter().map(compute::Key::from).collect();
+        let table = compute::table(&self.history, &keys, specs)?;
+        Ok(Observed { snapshots, table })
+    }
+
+    /// Every feature that the history offers.
+    #[must_use]
+    pub fn specs(&self, config: &Config) -> Vec<FeatureSpec> {
+        compute::specs(&self.history, &config.features)
+    }
+
+    /// SHA-256 over the names and hashes of all tables, hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut hasher = Sha256::new();
+        for table in &self.history.tables {
+            hasher.update(format!("{} {}\n", table.table, table.sha256));
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The day of the history's end counts as known to its end: a midnight that closes it is no later date.
+    fn check_date(&self, what: &str, as_of: Timestamp) -> Result<(), TrainError> {
+        let closing = self.until.plus_days(1).midnight();
+        if as_of > closing {
+            return Err(TrainError::AfterTheEnd { what: what.to_owned(), as_of, until: self.until });
+        }
+        Ok(())
+    }
+}
+
+impl Observed {
+    /// Account and time of each row.
+    #[must_use]
+    pub fn keys(&self) -> Vec<RowKey> {
+        let key =
+            |snapshot: &Snapshot| RowKey { account_id: snapshot.account_id.clone(), as_of: snapshot.as_of };
+        self.snapshots.iter().map(key).collect()
+    }
+}

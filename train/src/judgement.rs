@@ -1,0 +1,251 @@
+//! What the report says of a training run on a history: data, protocol, rules to beat, segments.
+
+use std::collections::BTreeSet;
+
+use holdfast_actions::Policy;
+use holdfast_features::snapshot::{self, Framing};
+use holdfast_features::{Column, FeatureTable, Timestamp};
+
+use crate::TrainError;
+use crate::baseline::{Rule, base_rate, single_number};
+use crate::columns::{count, share};
+use crate::config::Config;
+use crate::evaluate::term_distance;
+use crate::groups::feature_groups;
+use crate::history::HistorySource;
+use crate::procedure::Learnt;
+use crate::report::{Block, DataSummary, Protocol, Seed, TableSummary};
+use crate::rows::{HistoryRows, Roles, SelectionPlan};
+use crate::select::LearningRows;
+use crate::split::n_positives;
+use crate::standing::{benchmarks, overall_health};
+use crate::summary::Context;
+
+/// The feature of the simplest rule.
+const LAST_USE: &str = "days_since_last_use";
+
+/// How many terms are decided and open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Renewals {
+    /// Terms whose outcome is known.
+    pub decided: usize,
+    /// Those of them that churned.
+    pub churned: usize,
+    /// Terms whose outcome is not known yet.
+    pub open: usize,
+}
+
+/// Counts the terms of all accounts.
+#[must_use]
+pub fn renewals(source: &HistorySource, config: &Config) -> Renewals {
+    let mut renewals = Renewals::default();
+    for facts in &source.history.accounts {
+        for term in snapshot::terms(facts, &config.snapshots, source.until) {
+            match term.outcome {
+                Some(outcome) => {
+                    renewals.decided += 1;
+                    renewals.churned += usize::from(outcome == holdfast_features::history::Outcome::Churned);
+                }
+                None => renewals.open += 1,
+            }
+        }
+    }
+    renewals
+}
+
+/// What the report adds to what was learnt.
+///
+/// # Errors
+/// Rules that cannot be fitted for another reason than that their number says nothing.
+pub fn context(
+    source: &HistorySource,
+    rows: &HistoryRows,
+    roles: &Roles,
+    learnt: &Learnt,
+    config: &Config,
+) -> Result<Context, TrainError> {
+    let renewals = renewals(source, config);
+    let terms = rows.snapshots.iter().filter(|snapshot| snapshot.framing == Framing::Term).count();
+    let outcome = if terms * 2 > rows.snapshots.len() {
+        "did not renew".to_owned()
+    } else {
+        format!("cancelled within {} days", config.snapshots.horizon_days)
+    };
+    let mut warnings = Vec::new();
+    if roles.plan == SelectionPlan::AccountFolds {
+        warnings.push(format!(
+            "Too few churned rows ({} in the development block) for rolling origins: the learner was chosen by \
+             account folds alone, whose training rows may be later than the rows judged. The test block is not \
+             touched by this.",
+            n_positives(&rows.data.labels, &roles.block.development)
+        ));
+    }
+    let (rules, notes) = rules(rows, roles, learnt, &config.decisions, config.training.seed)?;
+    Ok(Context {
+        title: format!("Renewal risk: {}", source.name),
+        outcome,
+        subjects: "accounts".to_owned(),
+        data: data_summary(source, rows, renewals),
+        protocol: protocol(rows, roles, learnt, config),
+        rules,
+        segments: segments(&rows.data.table, &learnt.tested.rows),
+        notes,
+        warnings,
+    })
+}
+
+fn data_summary(source: &HistorySource, rows: &HistoryRows, renewals: Renewals) -> DataSummary {
+    let tables = source.history.tables.iter();
+    let weights: f64 = rows.data.weights.iter().sum();
+    let churned: f64 = rows.data.weights.iter().zip(&rows.data.labels).map(|(w, label)| w * label).sum();
+    DataSummary {
+        first: tables.clone().filter_map(|table| table.first).min(),
+        last: Some(source.until),
+        tables: tables
+            .map(|table| TableSummary {
+                name: table.table.to_owned(),
+                rows: table.n_rows,
+                first: table.first,
+                last: table.last,
+            })
+            .collect(),
+        accounts: source.history.accounts.len(),
+        snapshots: rows.snapshots.len(),
+        decided: renewals.decided,
+        open: renewals.open,
+        base_rate: churned / weights,
+        feature_groups: feature_groups(&source.history, rows.data.table.specs()),
+    }
+}
+
+fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config) -> Protocol {
+    let block = &roles.block;
+    let labels = &rows.data.labels;
+    let part = |name: &str, part: &[usize]| Block {
+        name: name.to_owned(),
+        first: part.iter().map(|&row| rows.times[row].as_of).min(),
+        last: part.iter().map(|&row| rows.times[row].as_of).max(),
+        rows: part.len(),
+        accounts: part.iter().map(|&row| rows.data.groups[row]).collect::<BTreeSet<_>>().len(),
+        positives: n_positives(labels, part),
+    };
+    let folds = learnt.tested.splits.len();
+    let chosen = match &roles.plan {
+        SelectionPlan::RollingOrigins(starts) => {
+            let starts: Vec<String> = starts.iter().map(Timestamp::to_string).collect();
+            format!(
+                "The learner, its boosting rounds and the calibration come from the development rows: validation \
+                 blocks from {} on, times {} account folds; each candidate learns from rows of other accounts whose \
+                 label was known before the block.",
+                starts.join(" and "),
+                config.training.folds
+            )
+        }
+        SelectionPlan::AccountFolds => format!(
+            "The learner, its boosting rounds and the calibration come from the development rows by {} account \
+             folds, without regard to time.",
+            config.training.folds
+        ),
+    };
+    let lines = vec![
+        format!(
+            "Test block: all {} labelled rows observed from {} on. It chooses nothing.",
+            count(block.test.len()),
+            block.start
+        ),
+        format!(
+            "Development: the {} rows observed earlier whose label was known before {}, that is after the horizon \
+             and the grace period; {} rows in between belong to neither.",
+            count(block.development.len()),
+            block.start,
+            count(block.n_purged)
+        ),
+        chosen,
+        format!(
+            "The figures: for each of {folds} account folds the chosen learner is fitted and calibrated on \
+             development rows of the other accounts and judges the fold's test rows: later rows of accounts it \
+             never saw."
+        ),
+        "The published model is the chosen learner fitted on all decided rows and calibrated on all margins of rows \
+         that a classifier had not seen (development and test). The figures belong to the procedure, not to this \
+         last fit, which no rows are left to judge."
+            .to_owned(),
+    ];
+    let last_label = block.development.iter().map(|&row| rows.times[row].label_known_at).max();
+    Protocol {
+        lines,
+        blocks: vec![part("development", &block.development), part("test", &block.test)],
+        folds,
+        purge_days: last_label.map(|last| block.start.days_since(last)),
+        seeds: vec![Seed { of: "folds, learners, bootstrap".to_owned(), value: config.training.seed }],
+    }
+}
+
+/// The rules on the judged rows, and notes on those that say nothing here.
+fn rules(
+    rows: &HistoryRows,
+    roles: &Roles,
+    learnt: &Learnt,
+    policy: &Policy,
+    seed: u64,
+) -> Result<(Vec<Rule>, Vec<String>), TrainError> {
+    let LearningRows { table, .. } = &rows.data;
+    let splits = &learnt.tested.splits;
+    let mut rules = vec![base_rate(&rows.data, splits)];
+    let mut notes = Vec::new();
+    let development = benchmarks(policy, table, &roles.block.development)?;
+    let health = overall_health(policy, &development, table);
+    let last_use = match table.column(LAST_USE) {
+        Some(Column::Number(values)) => values.clone(),
+        _ => Vec::new(),
+    };
+    let numbers = [
+        ("days since last use", "calibrated on development rows; never used is its own level", last_use),
+        ("health score", "the weighted health of the default decisions, calibrated on development rows", health),
+    ];
+    for (name, meaning, values) in numbers {
+        if values.iter().all(|value| value.is_nan()) {
+            notes.push(format!("The rule \"{name}\" has no data here."));
+            continue;
+        }
+        match single_number(&rows.data, splits, name, meaning, values, seed) {
+            Ok(rule) => rules.push(rule),
+            Err(TrainError::Fit { source, .. }) => {
+                notes.push(format!("The rule \"{name}\" could not be fitted: {source}."));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok((rules, notes))
+}
+
+/// Stage, tier and distance to the term's end of the judged rows, where the features tell them.
+fn segments(table: &FeatureTable, rows: &[usize]) -> Vec<(String, Vec<String>)> {
+    let mut segments = Vec::new();
+    for name in ["stage", "tier"] {
+        if let Some(Column::Text(values)) = table.column(name) {
+            let of = |row: &usize| values[*row].as_deref().unwrap_or_default().to_owned();
+            segments.push((name.to_owned(), rows.iter().map(of).collect::<Vec<String>>()));
+        }
+    }
+    if let Some(Column::Number(values)) = table.column("days_to_term_end") {
+        let of = |row: &usize| term_distance(values[*row]).to_owned();
+        segments.push(("days to the term's end".to_owned(), rows.iter().map(of).collect()));
+    }
+    segments.retain(|(_, values)| values.iter().any(|value| !value.is_empty()));
+    segments
+}
+
+/// One sentence on the rows of a run.
+#[must_use]
+pub fn data_line(summary: &DataSummary, outcome: &str) -> String {
+    let churned = crate::columns::percent(summary.base_rate);
+    format!(
+        "{} accounts, {} terms decided ({} open of {}), {} labelled rows, {churned} {outcome}\n",
+        count(summary.accounts),
+        count(summary.decided),
+        crate::columns::percent(share(summary.open, summary.open + summary.decided)),
+        count(summary.open + summary.decided),
+        count(summary.snapshots),
+    )
+}

@@ -1,0 +1,44 @@
+//! The training binary: parses the command line, prints the answer, chooses the exit code.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::Parser;
+use holdfast_features::Timestamp;
+use holdfast_train::cli::Cli;
+use holdfast_train::commands::{self, Verdict};
+use holdfast_train::progress::Progress;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match commands::run(&cli.command, now(), &Progress::on_stderr()) {
+        Ok(answer) => print(&answer.text, answer.verdict),
+        Err(error) => {
+            eprintln_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The wall clock, for the one question that needs it: whether an event lies in the future.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A reader that closes the pipe early (`| head`) has seen enough; any other failure is one.
+fn print(text: &str, verdict: Verdict) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln_error(&error);
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(verdict.exit_code()),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place that tells the user of a failure")]
+fn eprintln_error(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+}

@@ -1,0 +1,102 @@
+//! A training run on a history, a line a stage.
+
+use holdfast_features::snapshot::{self, published_horizon_days};
+use holdfast_features::Timestamp;
+use holdfast_models::{ModelName, Provenance, ProvenanceKind};
+
+use crate::TrainError;
+use crate::candidates::candidates;
+use crate::cli::RunArgs;
+use crate::config::Config;
+use crate::history::HistorySource;
+use crate::judgement::{context, data_line};
+use crate::prepared::check_classes;
+use crate::procedure::later_block;
+use crate::progress::Progress;
+use crate::publish::{Publication, publish};
+use crate::rows::{HistoryRows, labelled};
+use crate::standing::benchmarks;
+use crate::summary::{by_fold, headline, report};
+
+/// The model's name where nobody gives one.
+const DEFAULT_NAME: &str = "churn";
+
+/// History → Snapshots + Labels → feature columns → Encoder → Classifier → Calibrator → Evaluation (later rows) →
+/// Bundle → registry → report.
+///
+/// # Errors
+/// Whatever ends the run; nothing is published then.
+pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
+    let config = Config::load(args.input.config.as_deref())?;
+    let training = &config.training;
+    let name: ModelName =
+        args.name.as_deref().or(training.name.as_deref()).unwrap_or(DEFAULT_NAME).parse()?;
+    let source = HistorySource::read(&args.input.history, &config, now, progress)?;
+    let snapshots = labelled(source.training_snapshots(&config, args.snapshots.as_deref())?);
+    check_snapshots(&source, &snapshots, &config)?;
+    let horizon_days = u32::try_from(published_horizon_days(&snapshots, &config.snapshots)).ok();
+    let specs = source.specs(&config);
+    let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
+    let roles = rows.roles(training).ok_or_else(|| no_test_block(&source, &rows))?;
+    let candidates = candidates(&training.learners, roles.block.development.len())?;
+    let learnt = later_block(&rows.data, &roles.later_block(), &candidates, &training.select(), progress)?;
+    let context = context(&source, &rows, &roles, &learnt, &config)?;
+    let report = report(&rows.data, &learnt, context, &training.evaluate())?;
+    let text = format!(
+        "{}: {}{}",
+        source.name,
+        data_line(&report.data, &report.outcome),
+        headline(&report, &by_fold(&rows.data, &learnt.tested))
+    );
+    let all: Vec<usize> = (0..rows.data.labels.len()).collect();
+    let today = snapshot::open(&source.history, source.until, &config.snapshots);
+    let today = source.observe(today, &specs, progress)?;
+    let published = publish(Publication {
+        registry: &args.registry,
+        name: &name,
+        report_dir: args.report.as_deref(),
+        candidate: learnt.selection.winner().describe(),
+        model: learnt.model,
+        calibration: &learnt.calibration,
+        benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
+        horizon_days,
+        provenance: provenance(&source, &rows, &config),
+        features: Some((&today.keys(), &today.table)),
+        report,
+    })?;
+    Ok(text + &published.text())
+}
+
+/// Refuses snapshots that no model can be learnt from.
+pub(crate) fn check_snapshots(
+    source: &HistorySource,
+    labelled: &[snapshot::Snapshot],
+    config: &Config,
+) -> Result<(), TrainError> {
+    if labelled.is_empty() {
+        let n_open = crate::judgement::renewals(source, config).open;
+        return Err(TrainError::NothingDecided { source_name: source.name.clone(), n_open });
+    }
+    let labels: Vec<f64> =
+        labelled.iter().map(|snapshot| f64::from(u8::from(snapshot.label == Some(true)))).collect();
+    let rows: Vec<usize> = (0..labels.len()).collect();
+    check_classes(&source.name, &labels, &rows, config.training.min_positives)
+}
+
+fn no_test_block(source: &HistorySource, rows: &HistoryRows) -> TrainError {
+    TrainError::NoTestBlock { source_name: source.name.clone(), n_rows: rows.snapshots.len() }
+}
+
+fn provenance(source: &HistorySource, rows: &HistoryRows, config: &Config) -> Provenance {
+    Provenance {
+        kind: ProvenanceKind::History,
+        data_sha256: source.sha256(),
+        config: config.text.clone(),
+        seed: config.training.seed,
+        first: rows.times.first().map(|row| row.as_of),
+        last: rows.times.last().map(|row| row.as_of),
+        as_of: Some(source.until),
+        crate_version: env!("CARGO_PKG_VERSION").to_owned(),
+        positive_label: None,
+    }
+}

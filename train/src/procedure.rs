@@ -1,0 +1,197 @@
+//! Two protocols that end in the same thing: honest probabilities for rows never seen, and a model fitted on all.
+
+use holdfast_models::explain::choose_background;
+use holdfast_models::probability::sigmoid;
+use holdfast_models::{Calibration, Candidate, ChurnModel};
+
+use crate::TrainError;
+use crate::progress::Progress;
+use crate::select::{LearningRows, OutOfFold, SelectOptions, Selection, n_fits, select};
+use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
+
+/// Inner folds of a prepared table; three are enough for a large one.
+const INNER_FOLDS: usize = 5;
+const INNER_FOLDS_LARGE: usize = 3;
+/// From this many rows on a table counts as large.
+const LARGE: usize = 20_000;
+
+/// Rows that the procedure never saw, with its probabilities for them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tested {
+    /// What was fitted on and what was judged; `rows` follows the order of the validation rows.
+    pub splits: Vec<Split>,
+    /// The judged rows.
+    pub rows: Vec<usize>,
+    /// Their calibrated probabilities.
+    pub probabilities: Vec<f64>,
+    /// Their raw margins.
+    pub margins: Vec<f64>,
+    /// The candidate that was chosen for each split.
+    pub winners: Vec<Candidate>,
+}
+
+/// What a protocol leaves behind.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// How the candidates did.
+    pub selection: Selection,
+    /// The figures' rows.
+    pub tested: Tested,
+    /// Calibration of the published model.
+    pub calibration: Calibration,
+    /// The published model, fitted on all rows.
+    pub model: ChurnModel,
+}
+
+/// The rows of a history, by role.
+#[derive(Debug, Clone)]
+pub struct LaterBlock<'a> {
+    /// Account fold of each row.
+    pub folds: &'a [usize],
+    /// Rows to choose and fit with.
+    pub development: &'a [usize],
+    /// Later rows, to judge with.
+    pub test: &'a [usize],
+    /// Splits of the development rows for the selection.
+    pub splits: &'a [Split],
+}
+
+/// A history: select on development rows, judge on the later block by account folds, refit on all rows.
+///
+/// # Errors
+/// [`TrainError::FoldOneClass`] where the development rows of some folds hold one class only, and what learners
+/// and calibrators say.
+pub fn later_block(
+    data: &LearningRows,
+    roles: &LaterBlock<'_>,
+    candidates: &[Candidate],
+    options: &SelectOptions,
+    progress: &Progress,
+) -> Result<Learnt, TrainError> {
+    let stage = progress.stage("choosing a learner", n_fits(roles.splits, candidates.len(), options));
+    let selection = select(data, roles.splits, roles.folds, candidates, options, &stage)?;
+    drop(stage);
+    let winner = selection.winner().clone();
+    let stage = progress.stage("judging on later rows", 0);
+    let mut tested = Tested::empty();
+    for split in by_fold(roles.folds, roles.test) {
+        let fold = roles.folds[split.validate[0]];
+        let train: Vec<usize> =
+            roles.development.iter().copied().filter(|&row| roles.folds[row] != fold).collect();
+        let others = selection.out_of_fold.only(|row| roles.folds[row] != fold);
+        if !has_both_classes(&data.labels, &train) {
+            return Err(TrainError::FoldOneClass { source_name: "the development block".to_owned(), fold });
+        }
+        let split = Split { train, validate: split.validate };
+        tested.judge(data, split, &winner, &others, options.seed)?;
+    }
+    drop(stage);
+    let unseen = selection.out_of_fold.clone().merged(tested.out_of_fold());
+    let rows: Vec<usize> = (0..data.labels.len()).collect();
+    let (model, calibration) = publishable(data, &rows, &winner, &unseen, options.seed, progress)?;
+    Ok(Learnt { selection, tested, calibration, model })
+}
+
+/// A prepared table: everything, selection included, inside each outer training part; then once more on all rows.
+/// `folds` names the outer fold of each of `rows`.
+///
+/// # Errors
+/// [`TrainError::FoldOneClass`] where a fold leaves one class only, and what learners and calibrators say.
+pub fn nested(
+    data: &LearningRows,
+    rows: &[usize],
+    folds: &[usize],
+    candidates: &[Candidate],
+    options: &SelectOptions,
+    progress: &Progress,
+) -> Result<Learnt, TrainError> {
+    let outer = by_fold(folds, rows);
+    let n_inner = if rows.len() < LARGE { INNER_FOLDS } else { INNER_FOLDS_LARGE };
+    let mut tested = Tested::empty();
+    for split in &outer {
+        let fold = folds[split.validate[0]];
+        if !has_both_classes(&data.labels, &split.train) {
+            return Err(TrainError::FoldOneClass { source_name: "the table".to_owned(), fold });
+        }
+        let seed = hash(&format!("outer fold {fold}"), options.seed);
+        let options = SelectOptions { seed, ..*options };
+        let inner_folds = inner_folds(data, &split.train, n_inner, seed);
+        let inner = by_fold(&inner_folds, &split.train);
+        let name = format!("outer fold {}", tested.splits.len() + 1);
+        let stage = progress.stage(&name, n_fits(&inner, candidates.len(), &options));
+        let chosen = select(data, &inner, &inner_folds, candidates, &options, &stage)?;
+        tested.judge(data, split.clone(), chosen.winner(), &chosen.out_of_fold, seed)?;
+    }
+    let stage = progress.stage("choosing on all rows", n_fits(&outer, candidates.len(), options));
+    let selection = select(data, &outer, folds, candidates, options, &stage)?;
+    drop(stage);
+    let winner = selection.winner().clone();
+    let (model, calibration) =
+        publishable(data, rows, &winner, &selection.out_of_fold, options.seed, progress)?;
+    Ok(Learnt { selection, tested, calibration, model })
+}
+
+impl Tested {
+    fn empty() -> Self {
+        Self {
+            splits: Vec::new(),
+            rows: Vec::new(),
+            probabilities: Vec::new(),
+            margins: Vec::new(),
+            winners: Vec::new(),
+        }
+    }
+
+    /// Fits `winner` on the training rows, calibrates on `unseen` margins of them, and judges the other rows.
+    fn judge(
+        &mut self,
+        data: &LearningRows,
+        split: Split,
+        winner: &Candidate,
+        unseen: &OutOfFold,
+        seed: u64,
+    ) -> Result<(), TrainError> {
+        let calibration = data.calibrate(unseen, seed)?;
+        let classifier = data.fit(winner, &split.train, seed)?;
+        let margins = classifier.margins(&data.table, &split.validate);
+        self.probabilities
+            .extend(margins.iter().map(|&margin| sigmoid(calibration.calibrator.apply(margin))));
+        self.margins.extend(margins);
+        self.rows.extend(&split.validate);
+        self.winners.push(winner.clone());
+        self.splits.push(split);
+        Ok(())
+    }
+
+    /// The margins, as out-of-fold margins.
+    fn out_of_fold(&self) -> OutOfFold {
+        OutOfFold { rows: self.rows.clone(), margins: self.margins.clone() }
+    }
+}
+
+fn publishable(
+    data: &LearningRows,
+    rows: &[usize],
+    winner: &Candidate,
+    unseen: &OutOfFold,
+    seed: u64,
+    progress: &Progress,
+) -> Result<(ChurnModel, Calibration), TrainError> {
+    let _stage = progress.stage("fitting the model to publish on all rows", 0);
+    let calibration = data.calibrate(unseen, seed)?;
+    let classifier = data.fit(winner, rows, seed)?;
+    let background = choose_background(rows, seed);
+    let model = ChurnModel::new(classifier, &calibration, &data.table, &background)?;
+    Ok((model, calibration))
+}
+
+/// Stratified folds of the `rows`, keeping groups together; rows outside get fold 0, which nobody reads.
+fn inner_folds(data: &LearningRows, rows: &[usize], n_folds: usize, seed: u64) -> Vec<usize> {
+    let labels: Vec<f64> = rows.iter().map(|&row| data.labels[row]).collect();
+    let groups: Vec<String> = rows.iter().map(|&row| data.groups[row].to_string()).collect();
+    let mut folds = vec![0; data.labels.len()];
+    for (&row, fold) in rows.iter().zip(stratified_folds(&labels, Some(&groups), n_folds, seed)) {
+        folds[row] = fold;
+    }
+    folds
+}

@@ -1,0 +1,145 @@
+//! A trained model → registry: bundle, features to look up and report in one version folder, then in use.
+//!
+//! The version is published on hold, its other files are written beside the bundle, and only then does the
+//! registry's pointer name it. Whoever follows the pointer sees all files or the version before; a run that fails
+//! takes its version away again, and one that is killed leaves a version that is listed and not in use.
+
+use std::path::{Path, PathBuf};
+
+use holdfast_features::{FeatureTable, RowKey, write};
+use holdfast_models::registry::Promotion;
+use holdfast_models::{
+    Benchmarks, Bundle, Calibration, ChurnModel, Manifest, ModelName, Provenance, Registry, artifact,
+};
+
+use crate::TrainError;
+use crate::report::{self, Report};
+
+/// The features that the server looks accounts up in, in each version folder of a model trained on a history.
+pub const FEATURES_FILE: &str = "features.parquet";
+/// The report's folder in the version folder.
+pub const REPORT_FOLDER: &str = "report";
+
+/// What is published.
+#[derive(Debug)]
+pub struct Publication<'a> {
+    /// The registry's folder.
+    pub registry: &'a Path,
+    /// The model's name.
+    pub name: &'a ModelName,
+    /// Where the report goes; by default into the version folder.
+    pub report_dir: Option<&'a Path>,
+    /// The model.
+    pub model: ChurnModel,
+    /// Its calibration.
+    pub calibration: &'a Calibration,
+    /// Where values stand among the rows learnt from.
+    pub benchmarks: Benchmarks,
+    /// The winning candidate, in words.
+    pub candidate: String,
+    /// The days that a probability looks ahead; `None` for a prepared table.
+    pub horizon_days: Option<u32>,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+    /// The accounts at the end of the history.
+    pub features: Option<(&'a [RowKey], &'a FeatureTable)>,
+    /// The report, without the version, which is not known yet.
+    pub report: Report,
+}
+
+/// What is there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedModel {
+    /// `NAME@VERSION`.
+    pub reference: String,
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// The features to look accounts up in.
+    pub features: Option<PathBuf>,
+    /// The report's page.
+    pub report: PathBuf,
+}
+
+/// Publishes the model and puts it to use.
+///
+/// # Errors
+/// The registry's and the system's refusals; the version in use stays what it was.
+pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainError> {
+    let Publication { registry, name, report_dir, features, mut report, .. } = publication;
+    let registry = Registry::at(registry);
+    let mut bundle = Bundle {
+        manifest: Manifest {
+            name: name.to_string(),
+            version: String::new(),
+            format: artifact::FORMAT,
+            crate_version: env!("CARGO_PKG_VERSION").to_owned(),
+            candidate: publication.candidate,
+            specs: publication.model.specs().to_vec(),
+            horizon_days: publication.horizon_days,
+            calibration: publication.calibration.report.clone(),
+            metrics: serde_json::to_value(&report.evaluation).map_err(TrainError::Report)?,
+            provenance: publication.provenance,
+        },
+        model: publication.model,
+        benchmarks: publication.benchmarks,
+    };
+    let published = registry.publish(name, &mut bundle, Promotion::Hold)?;
+    let folder = published.path.parent().unwrap_or_else(|| registry.root()).to_owned();
+    report.generated_for = format!("{}@{}", published.name, published.version);
+    let beside = || -> Result<(Option<PathBuf>, PathBuf), TrainError> {
+        let features = match features {
+            Some((keys, table)) => {
+                let path = folder.join(FEATURES_FILE);
+                write::feature_file(&path, keys, table)?;
+                Some(path)
+            }
+            None => None,
+        };
+        let page = write_report(report_dir.map_or_else(|| folder.join(REPORT_FOLDER), Path::to_owned), &report)?;
+        registry.promote(name, published.version)?;
+        Ok((features, page))
+    };
+    match beside() {
+        Ok((features, page)) => Ok(PublishedModel {
+            reference: report.generated_for,
+            bundle: published.path.clone(),
+            features,
+            report: page,
+        }),
+        Err(error) => {
+            // The first error is the one to tell; a version that nobody uses is harmless.
+            let _ = std::fs::remove_dir_all(&folder);
+            Err(error)
+        }
+    }
+}
+
+/// Writes `report.json` and `report.html` into `folder`, which is made where it is missing; gives the page's path.
+fn write_report(folder: PathBuf, report: &Report) -> Result<PathBuf, TrainError> {
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| TrainError::Unwritable { path: folder.clone(), source })?;
+    let json = report::json(report).map_err(TrainError::Report)?;
+    let page = folder.join("report.html");
+    let write = |path: &Path, text: &str| {
+        write::atomically(path, |file| std::io::Write::write_all(file, text.as_bytes()))
+    };
+    write(&folder.join("report.json"), &json)?;
+    write(&page, &report::html(report))?;
+    Ok(page)
+}
+
+impl PublishedModel {
+    /// What the terminal says of it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let features = self.features.as_ref();
+        let features =
+            features.map_or_else(String::new, |path| format!("Features of today: {}\n", path.display()));
+        format!(
+            "Published {}: {}\n{features}Report: {}\n",
+            self.reference,
+            self.bundle.display(),
+            self.report.display()
+        )
+    }
+}

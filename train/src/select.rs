@@ -1,0 +1,361 @@
+//! Choosing a learner by its out-of-fold log loss: the one selection that histories and tables share.
+
+use std::collections::BTreeMap;
+
+use holdfast_features::FeatureTable;
+use holdfast_models::probability::log_loss;
+use holdfast_models::{Calibration, Candidate, FitError, FittedClassifier, TrainingRows, calibrate, fit, fit_with_curve};
+use rayon::prelude::*;
+
+use crate::TrainError;
+use crate::evaluate::rank::{self, Tally};
+use crate::progress::Stage;
+use crate::split::{Split, hash};
+
+/// Rows with everything that fitting and judging needs; one entry a row in each part.
+#[derive(Debug, Clone)]
+pub struct LearningRows {
+    /// The features.
+    pub table: FeatureTable,
+    /// 1 where the account churned, else 0.
+    pub labels: Vec<f64>,
+    /// How much a row counts.
+    pub weights: Vec<f64>,
+    /// Which rows belong to one account or group.
+    pub groups: Vec<u32>,
+}
+
+/// How the selection goes about it.
+#[derive(Debug, Clone, Copy)]
+pub struct SelectOptions {
+    /// Seed of every fit.
+    pub seed: u64,
+    /// How many candidates outlive the screening.
+    pub finalists: usize,
+    /// Training rows of a screening fit at most.
+    pub screening_rows: usize,
+}
+
+/// Raw margins of rows by classifiers that never saw the row's group.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutOfFold {
+    /// The rows, each once, ascending.
+    pub rows: Vec<usize>,
+    /// Their margins (log-odds, not calibrated).
+    pub margins: Vec<f64>,
+}
+
+/// How a candidate did on all splits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The candidate; boosting with the rounds that its validation curves chose.
+    pub candidate: Candidate,
+    /// Weighted log loss (nats) of the out-of-fold probabilities after cross-fitted calibration.
+    pub log_loss: f64,
+    /// AUC of the out-of-fold margins.
+    pub auc: Option<f64>,
+}
+
+/// The outcome of a selection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The finalists, best first; the first one won.
+    pub standings: Vec<Standing>,
+    /// The winner's out-of-fold margins.
+    pub out_of_fold: OutOfFold,
+    /// Candidates that the screening dropped, with their screening log loss (nats, uncalibrated).
+    pub screened_out: Vec<(Candidate, f64)>,
+    /// Candidates that could not be fitted, and why.
+    pub failed: Vec<(Candidate, FitError)>,
+}
+
+impl Selection {
+    /// The chosen candidate.
+    #[must_use]
+    pub fn winner(&self) -> &Candidate {
+        &self.standings[0].candidate
+    }
+}
+
+impl LearningRows {
+    /// The training view of `rows`.
+    #[must_use]
+    pub fn training<'a>(&'a self, rows: &'a [usize]) -> TrainingRows<'a> {
+        TrainingRows {
+            table: &self.table,
+            labels: &self.labels,
+            weights: &self.weights,
+            groups: Some(&self.groups),
+            rows,
+        }
+    }
+
+    /// Fits `candidate` on `rows`.
+    ///
+    /// # Errors
+    /// What the learner says, with the candidate's name.
+    pub fn fit(&self, candidate: &Candidate, rows: &[usize], seed: u64) -> Result<FittedClassifier, TrainError> {
+        fit(candidate, &self.training(rows), seed)
+            .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })
+    }
+
+    /// Fits the calibration ladder to out-of-fold margins.
+    ///
+    /// # Errors
+    /// What the calibrators say.
+    pub fn calibrate(&self, out_of_fold: &OutOfFold, seed: u64) -> Result<Calibration, TrainError> {
+        let take = |values: &[f64]| out_of_fold.rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+        let groups: Vec<u32> = out_of_fold.rows.iter().map(|&row| self.groups[row]).collect();
+        Ok(calibrate::ladder(&out_of_fold.margins, &take(&self.labels), &take(&self.weights), &groups, seed)?)
+    }
+}
+
+impl OutOfFold {
+    /// The part of it that lies in rows for which `keep` holds.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let (rows, margins) = (self.rows.iter().copied())
+            .zip(self.margins.iter().copied())
+            .filter(|&(row, _)| keep(row))
+            .unzip();
+        Self { rows, margins }
+    }
+
+    /// Both together, in row order.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self.margins.extend(other.margins);
+        self.sorted()
+    }
+
+    fn sorted(self) -> Self {
+        let mut pairs: Vec<(usize, f64)> = self.rows.into_iter().zip(self.margins).collect();
+        pairs.sort_by_key(|&(row, _)| row);
+        let (rows, margins) = pairs.into_iter().unzip();
+        Self { rows, margins }
+    }
+}
+
+/// How many fits a selection does, for a progress bar.
+#[must_use]
+pub fn n_fits(splits: &[Split], n_candidates: usize, options: &SelectOptions) -> usize {
+    if is_screened(splits, n_candidates, options) {
+        n_candidates + options.finalists * splits.len()
+    } else {
+        n_candidates * splits.len()
+    }
+}
+
+/// Fits the candidates on each split's training part, judges them on its other rows, and ranks them by the log
+/// loss of their calibrated out-of-fold probabilities. `folds` names the account fold of each row: the
+/// calibrator that judges a row learnt from other folds. Large tables are screened first: every candidate is
+/// fitted once on a part of the rows, and the best of each learner and the best of the rest go on.
+///
+/// # Errors
+/// [`TrainError::NoCandidate`] where no candidate can be fitted, or the calibrators' errors.
+pub fn select(
+    data: &LearningRows,
+    splits: &[Split],
+    folds: &[usize],
+    candidates: &[Candidate],
+    options: &SelectOptions,
+    stage: &Stage,
+) -> Result<Selection, TrainError> {
+    let mut failed = Vec::new();
+    let (finalists, screened_out) = if is_screened(splits, candidates.len(), options) {
+        let losses: Vec<Result<f64, FitError>> =
+            candidates.par_iter().map(|candidate| screen(data, &splits[0], candidate, options, stage)).collect();
+        let mut ranked = Vec::new();
+        for (candidate, loss) in candidates.iter().zip(losses) {
+            match loss {
+                Ok(loss) => ranked.push((candidate.clone(), loss)),
+                Err(error) => failed.push((candidate.clone(), error)),
+            }
+        }
+        survivors(ranked, options.finalists)
+    } else {
+        (candidates.to_vec(), Vec::new())
+    };
+    let tasks: Vec<(usize, usize)> = (0..finalists.len())
+        .flat_map(|candidate| (0..splits.len()).map(move |split| (candidate, split)))
+        .collect();
+    let fits: Vec<Result<Judged, FitError>> = tasks
+        .par_iter()
+        .map(|&(candidate, split)| judge(data, &splits[split], &finalists[candidate], options.seed, split, stage))
+        .collect();
+    let mut by_candidate: BTreeMap<usize, Vec<Result<Judged, FitError>>> = BTreeMap::new();
+    for (&(candidate, _), fit) in tasks.iter().zip(fits) {
+        by_candidate.entry(candidate).or_default().push(fit);
+    }
+    let mut ranked: Vec<(Standing, OutOfFold)> = Vec::new();
+    for (index, fits) in by_candidate {
+        match fits.into_iter().collect::<Result<Vec<Judged>, FitError>>() {
+            Ok(fits) => ranked.push(standing(data, splits, folds, &finalists[index], fits, options.seed)?),
+            Err(error) => failed.push((finalists[index].clone(), error)),
+        }
+    }
+    // A stable sort: of equal candidates the one named first wins.
+    ranked.sort_by(|a, b| a.0.log_loss.total_cmp(&b.0.log_loss));
+    let Some(out_of_fold) = ranked.first().map(|(_, margins)| margins.clone()) else {
+        let reasons: Vec<String> =
+            failed.iter().map(|(candidate, error)| format!("{}: {error}", candidate.describe())).collect();
+        return Err(TrainError::NoCandidate(reasons.join("; ")));
+    };
+    let standings = ranked.into_iter().map(|(standing, _)| standing).collect();
+    Ok(Selection { standings, out_of_fold, screened_out, failed })
+}
+
+/// A classifier fitted on one split.
+struct Judged {
+    classifier: FittedClassifier,
+    curve: Option<Vec<f64>>,
+}
+
+fn is_screened(splits: &[Split], n_candidates: usize, options: &SelectOptions) -> bool {
+    n_candidates > options.finalists
+        && splits.first().is_some_and(|split| split.train.len() > options.screening_rows)
+}
+
+fn screen(
+    data: &LearningRows,
+    split: &Split,
+    candidate: &Candidate,
+    options: &SelectOptions,
+    stage: &Stage,
+) -> Result<f64, FitError> {
+    let train = sample(&split.train, options.screening_rows, options.seed);
+    let validate = sample(&split.validate, options.screening_rows, options.seed);
+    let (classifier, curve) = fit_with_curve(candidate, &data.training(&train), &validate, options.seed)?;
+    stage.step();
+    Ok(match curve {
+        Some(curve) => curve.into_iter().fold(f64::INFINITY, f64::min),
+        None => {
+            let margins = classifier.margins(&data.table, &validate);
+            weighted_log_loss(data, &validate, &margins)
+        }
+    })
+}
+
+/// The best of each learner and the best of the rest, `n` in all, in the order given; and the others.
+fn survivors(ranked: Vec<(Candidate, f64)>, n: usize) -> (Vec<Candidate>, Vec<(Candidate, f64)>) {
+    let mut order: Vec<usize> = (0..ranked.len()).collect();
+    order.sort_by(|&a, &b| ranked[a].1.total_cmp(&ranked[b].1));
+    let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for &index in &order {
+        first_of.entry(ranked[index].0.learner()).or_insert(index);
+    }
+    let is_first = |index: &usize| first_of.values().any(|first| first == index);
+    let mut kept: Vec<usize> = order.iter().copied().filter(is_first).collect();
+    kept.extend(order.iter().copied().filter(|index| !is_first(index)));
+    kept.truncate(n);
+    let (mut finalists, mut others) = (Vec::new(), Vec::new());
+    for (index, (candidate, loss)) in ranked.iter().enumerate() {
+        if kept.contains(&index) {
+            finalists.push(candidate.clone());
+        } else {
+            others.push((candidate.clone(), *loss));
+        }
+    }
+    (finalists, others)
+}
+
+fn judge(
+    data: &LearningRows,
+    split: &Split,
+    candidate: &Candidate,
+    seed: u64,
+    index: usize,
+    stage: &Stage,
+) -> Result<Judged, FitError> {
+    let seed = hash(&format!("split {index}"), seed);
+    let (classifier, curve) = fit_with_curve(candidate, &data.training(&split.train), &split.validate, seed)?;
+    stage.step();
+    Ok(Judged { classifier, curve })
+}
+
+fn standing(
+    data: &LearningRows,
+    splits: &[Split],
+    folds: &[usize],
+    candidate: &Candidate,
+    fits: Vec<Judged>,
+    seed: u64,
+) -> Result<(Standing, OutOfFold), TrainError> {
+    let rounds = best_rounds(data, splits, &fits);
+    let candidate = rounds.map_or_else(|| candidate.clone(), |rounds| candidate.with_rounds(rounds));
+    let mut out_of_fold = OutOfFold::default();
+    for (split, judged) in splits.iter().zip(fits) {
+        let classifier = match rounds {
+            Some(rounds) => judged.classifier.truncated(rounds),
+            None => judged.classifier,
+        };
+        out_of_fold.margins.extend(classifier.margins(&data.table, &split.validate));
+        out_of_fold.rows.extend(&split.validate);
+    }
+    let out_of_fold = out_of_fold.sorted();
+    let calibrated = cross_calibrated(data, &out_of_fold, folds, seed)?;
+    let labels: Vec<f64> = out_of_fold.rows.iter().map(|&row| data.labels[row]).collect();
+    let weights: Vec<f64> = out_of_fold.rows.iter().map(|&row| data.weights[row]).collect();
+    let auc = rank::auc(&Tally::new(&out_of_fold.margins).blocks(&labels, &weights));
+    let log_loss = weighted_log_loss(data, &out_of_fold.rows, &calibrated);
+    Ok((Standing { candidate, log_loss, auc }, out_of_fold))
+}
+
+/// The round at which the validation curves, averaged by the weight of their rows, are lowest.
+fn best_rounds(data: &LearningRows, splits: &[Split], fits: &[Judged]) -> Option<usize> {
+    let n_rounds = fits.iter().map(|judged| judged.curve.as_ref().map_or(0, Vec::len)).min()?;
+    let mut sums = vec![0.0; n_rounds];
+    for (split, judged) in splits.iter().zip(fits) {
+        let weight: f64 = split.validate.iter().map(|&row| data.weights[row]).sum();
+        for (sum, loss) in sums.iter_mut().zip(judged.curve.iter().flatten()) {
+            *sum += weight * loss;
+        }
+    }
+    (0..n_rounds).min_by(|&a, &b| sums[a].total_cmp(&sums[b])).map(|best| best + 1)
+}
+
+/// The calibrated margins of out-of-fold rows, each by a calibrator of the other folds; uncalibrated where the
+/// other folds lack a class.
+fn cross_calibrated(
+    data: &LearningRows,
+    out_of_fold: &OutOfFold,
+    folds: &[usize],
+    seed: u64,
+) -> Result<Vec<f64>, TrainError> {
+    let mut calibrated = out_of_fold.margins.clone();
+    let mut present: Vec<usize> = out_of_fold.rows.iter().map(|&row| folds[row]).collect();
+    present.sort_unstable();
+    present.dedup();
+    for fold in present {
+        let others = out_of_fold.only(|row| folds[row] != fold);
+        if !crate::split::has_both_classes(&data.labels, &others.rows) {
+            continue;
+        }
+        let calibration = data.calibrate(&others, seed)?;
+        for (position, _) in out_of_fold.rows.iter().enumerate().filter(|(_, row)| folds[**row] == fold) {
+            calibrated[position] = calibration.calibrator.apply(out_of_fold.margins[position]);
+        }
+    }
+    Ok(calibrated)
+}
+
+fn weighted_log_loss(data: &LearningRows, rows: &[usize], margins: &[f64]) -> f64 {
+    let labels: Vec<f64> = rows.iter().map(|&row| data.labels[row]).collect();
+    let weights: Vec<f64> = rows.iter().map(|&row| data.weights[row]).collect();
+    log_loss(margins, &labels, &weights)
+}
+
+/// `n` of the rows at most, chosen by a seeded hash, in ascending order.
+#[must_use]
+pub fn sample(rows: &[usize], n: usize, seed: u64) -> Vec<usize> {
+    if rows.len() <= n {
+        return rows.to_vec();
+    }
+    let mut order: Vec<(u64, usize)> = rows.iter().map(|&row| (hash(&row.to_string(), seed), row)).collect();
+    order.sort_unstable();
+    order.truncate(n);
+    let mut sampled: Vec<usize> = order.into_iter().map(|(_, row)| row).collect();
+    sampled.sort_unstable();
+    sampled
+}
