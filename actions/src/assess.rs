@@ -56,8 +56,7 @@ pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assess
 
     let calibration = &bundle.manifest.calibration;
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
-    let base_rate =
-        (calibration.rows > 0).then(|| calibration.positives as f64 / calibration.rows as f64);
+    let base_rate = (calibration.rows > 0).then(|| calibration.positives as f64 / calibration.rows as f64);
     let (health_band, band, band_reasons) =
         band(policy, prediction.probability, base_rate, &health, &signals);
     Assessment {
@@ -118,8 +117,13 @@ fn band(
         reasons.push(format!("Health {overall:.0} of 100: {}", band.label()));
         band
     });
-    let against = base_rate.map_or(String::new(), |base| format!(" against {:.1} % on average", base * 100.0));
-    reasons.push(format!("Churn probability {:.1} %{against}: {}", probability * 100.0, by_probability.label()));
+    let against =
+        base_rate.map_or(String::new(), |base| format!(" against {:.1} % on average", base * 100.0));
+    reasons.push(format!(
+        "Churn probability {:.1} %{against}: {}",
+        probability * 100.0,
+        by_probability.label()
+    ));
     let mut band = by_health.map_or(by_probability, |by_health| by_health.max(by_probability));
     let is_on = |kind| signals.iter().any(|signal| signal.kind == kind);
     if let Some((kind, cap)) = policy.health.cap(is_on)

@@ -255,10 +255,8 @@ impl GuardrailPolicy {
         let logged = facts.account.row.number("touches_30d").unwrap_or(0.0);
         let touches = told.map(|_| 1.0).sum::<f64>().max(logged);
         if touches >= f64::from(self.touches_per_month) {
-            let why = format!(
-                "{touches} touches in the last 30 days; at most {} are made",
-                self.touches_per_month
-            );
+            let why =
+                format!("{touches} touches in the last 30 days; at most {} are made", self.touches_per_month);
             return Some(Verdict::forbid(Guardrail::TouchCap, why));
         }
         None

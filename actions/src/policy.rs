@@ -213,7 +213,10 @@ pub(crate) mod tests {
             rule("decisions.guardrails.never_automated_arr"),
             "decisions.guardrails.never_automated_arr = 50000 (default)"
         );
-        assert_eq!(rule("decisions.stages.onboarding_days"), "decisions.stages.onboarding_days = 90.0 (default)");
+        assert_eq!(
+            rule("decisions.stages.onboarding_days"),
+            "decisions.stages.onboarding_days = 90.0 (default)"
+        );
         assert!(rule("play payment_reminder").starts_with("play payment_reminder = signals.payment_late"));
         assert!((policy.guardrails.approval_arr - 2_500.0).abs() < 1e-9);
     }

@@ -75,7 +75,8 @@ pub(crate) fn reasons(
             None => format!("No data: {}", lower_first(subject(spec))),
             Some(value) => {
                 let typical = typical(&spec.name).map(|median| quantity(spec, median));
-                let typical = typical.map_or(String::new(), |typical| format!(" (typical of its segment: {typical})"));
+                let typical =
+                    typical.map_or(String::new(), |typical| format!(" (typical of its segment: {typical})"));
                 format!("{}: {value}{typical}. {}.", subject(spec), moves_odds(log_odds))
             }
         };
@@ -234,7 +235,10 @@ mod tests {
     fn numbers_are_readable() {
         assert_eq!(money(1_234_567.4, Some("USD")), "1,234,567 USD");
         assert_eq!(money(-999.6, None), "-1,000");
-        assert_eq!((readable(0.1), readable(12.34), readable(7.0)), ("0.1".into(), "12.3".into(), "7".into()));
+        assert_eq!(
+            (readable(0.1), readable(12.34), readable(7.0)),
+            ("0.1".into(), "12.3".into(), "7".into())
+        );
         assert_eq!(readable(-0.2), "-0.2");
     }
 }

@@ -59,9 +59,10 @@ impl EscalationPolicy {
     #[must_use]
     pub fn escalation(&self, facts: &Facts<'_>) -> Option<Escalation> {
         let mut reasons = Vec::new();
-        for (trigger, kind) in
-            [(Trigger::HealthDrop, SignalKind::HealthDrop), (Trigger::SponsorSilent, SignalKind::SponsorSilent)]
-        {
+        for (trigger, kind) in [
+            (Trigger::HealthDrop, SignalKind::HealthDrop),
+            (Trigger::SponsorSilent, SignalKind::SponsorSilent),
+        ] {
             if let Some(signal) = facts.signal(kind) {
                 reasons.push((trigger, signal.text.clone()));
             }
@@ -81,7 +82,10 @@ impl EscalationPolicy {
             ));
         }
         if facts.is_strategic() && at_risk {
-            reasons.push((Trigger::StrategicAtRisk, format!("A strategic account is at {}", facts.band.label())));
+            reasons.push((
+                Trigger::StrategicAtRisk,
+                format!("A strategic account is at {}", facts.band.label()),
+            ));
         }
         (!reasons.is_empty()).then_some(Escalation { reasons, respond_within_hours: self.respond_hours })
     }

@@ -46,8 +46,8 @@ impl ValuePolicy {
     #[must_use]
     pub fn value(&self, play: &Play, probability: f64, arr: Option<f64>) -> Value {
         let prior = play.prior_effect;
-        let shrunk =
-            prior.log_odds * prior.strength_accounts / (prior.strength_accounts + self.half_strength_accounts);
+        let shrunk = prior.log_odds * prior.strength_accounts
+            / (prior.strength_accounts + self.half_strength_accounts);
         let inside = probability.clamp(EDGE, 1.0 - EDGE);
         let logit = (inside / (1.0 - inside)).ln();
         let probability_after = 1.0 / (1.0 + (-(logit + shrunk)).exp());

@@ -1,9 +1,5 @@
 //! The feature kernel: snapshots a second, from facts in memory.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench that cannot prepare its input has nothing to measure"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot prepare its input has nothing to measure")]
 
 use std::hint::black_box;
 

@@ -1,9 +1,5 @@
 //! Fitting, scoring and explaining.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench that cannot prepare its input has nothing to measure"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot prepare its input has nothing to measure")]
 
 use std::hint::black_box;
 

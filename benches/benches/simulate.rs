@@ -1,9 +1,5 @@
 //! A simulated history on disk: accounts a second.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench that cannot prepare its input has nothing to measure"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot prepare its input has nothing to measure")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use holdfast_simulate::simulate;

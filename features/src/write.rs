@@ -413,7 +413,7 @@ mod tests {
             text("t.ndjson"),
             "{\"id\":\"a, b\",\"p\":0.30000000000000004,\"tiny\":1e-300,\"n\":1,\"flag\":true,\
              \"at\":\"1970-01-01\"}\n\
-             {\"id\":null,\"p\":null,\"tiny\":-2.5e20,\"n\":-2,\"flag\":null,\"at\":null}\n"
+             {\"id\":null,\"p\":null,\"tiny\":-2.5e+20,\"n\":-2,\"flag\":null,\"at\":null}\n"
         );
     }
 

@@ -96,7 +96,8 @@ fn grids(table: &FeatureTable, rows: &[usize]) -> BTreeMap<String, Grid> {
 impl Grid {
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
     fn fit(values: &[f64], rows: &[usize]) -> Option<Self> {
-        let mut known: Vec<f64> = rows.iter().map(|&row| values[row]).filter(|value| !value.is_nan()).collect();
+        let mut known: Vec<f64> =
+            rows.iter().map(|&row| values[row]).filter(|value| !value.is_nan()).collect();
         known.sort_unstable_by(f64::total_cmp);
         let n = known.len();
         let mut knots: Vec<f64> = if n <= MAX_KNOTS {
@@ -179,7 +180,15 @@ mod tests {
     #[test]
     fn a_segment_with_enough_rows_has_its_own_grid() {
         let values: Vec<f64> = (0..100).map(f64::from).collect();
-        let tiers = (0..100).map(|row| if row < 60 { "small" } else if row < 75 { "tiny" } else { "big" });
+        let tiers = (0..100).map(|row| {
+            if row < 60 {
+                "small"
+            } else if row < 75 {
+                "tiny"
+            } else {
+                "big"
+            }
+        });
         let table = table(values, tiers.collect());
         let rows: Vec<usize> = (0..100).collect();
         let benchmarks = Benchmarks::fit(&table, &rows, SEGMENT_COLUMN);

@@ -34,4 +34,4 @@ pub use explain::Explanation;
 pub use fit::{Candidate, FitError, FittedClassifier, TrainingRows, fit, fit_with_curve};
 pub use manifest::{Manifest, Provenance, ProvenanceKind};
 pub use model::{ChurnModel, Classifier, ModelError, Prediction, Scratch};
-pub use registry::{ModelEntry, ModelName, ModelRef, Published, Registry, RegistryError};
+pub use registry::{ModelEntry, ModelName, ModelRef, Promotion, Published, Registry, RegistryError, Version};

@@ -7,15 +7,19 @@ use crate::probability::{sigmoid, softplus};
 const MAX_STEPS: usize = 60;
 /// Halvings of one step before it counts as no progress.
 const MAX_HALVINGS: usize = 40;
+/// Relative rounding error of an objective summed over many rows.
+const ROUNDING: f64 = 1e-13;
 
 /// What is minimised: `Σ wᵢ·(softplus(zᵢ) − yᵢ·zᵢ) + ½·Σ λⱼ·(βⱼ − centreⱼ)²` with
-/// `zᵢ = Σ βⱼ·xᵢⱼ + β₀`; the intercept β₀ is not penalised.
+/// `zᵢ = Σ βⱼ·xᵢⱼ + β₀ + offsetᵢ`; the intercept β₀ is not penalised.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {
     /// Row-major, `n_rows × n_columns`, without a column for the intercept.
     pub design: &'a [f64],
     /// The number of columns.
     pub n_columns: usize,
+    /// A fixed part of each row's log-odds; `None` for 0.
+    pub offsets: Option<&'a [f64]>,
     /// A target in [0, 1] a row.
     pub targets: &'a [f64],
     /// A weight ≥ 0 a row.
@@ -48,7 +52,8 @@ pub struct NotConverged {
     pub gradient: f64,
 }
 
-/// Minimises `problem` from `start` until no component of the gradient exceeds `tolerance` × (1 + Σ weights).
+/// Minimises `problem` from `start` until a Newton step promises to lower it by less than ½ `tolerance`² × (1 + Σ
+/// weights); near the optimum that bounds the coefficients' error by about `tolerance` standard errors.
 ///
 /// # Errors
 /// [`NotConverged`] where the labels are separable without a ridge, or numbers overflow.
@@ -57,54 +62,53 @@ pub fn minimise(
     start: Coefficients,
     tolerance: f64,
 ) -> Result<Coefficients, NotConverged> {
-    let total: f64 = problem.weights.iter().sum();
-    let tolerance = tolerance * (1.0 + total);
+    let enough = tolerance.powi(2) * (1.0 + problem.weights.iter().sum::<f64>());
     let mut at = start;
     let mut value = objective(problem, &at);
     for steps in 0..MAX_STEPS {
         let gradient = gradient(problem, &at);
-        let largest = gradient.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
-        if largest <= tolerance {
+        let failed = NotConverged { steps, gradient: largest(&gradient) };
+        let Some(direction) = solve(hessian(problem, &at), &gradient) else { return Err(failed) };
+        let decrement: f64 = direction.iter().zip(&gradient).map(|(d, g)| d * g).sum();
+        if decrement <= enough {
             return Ok(at);
         }
-        let failed = NotConverged { steps, gradient: largest };
-        let Some(direction) = solve(hessian(problem, &at), &gradient) else { return Err(failed) };
         let mut scale = 1.0;
         let moved = (0..MAX_HALVINGS).find_map(|_| {
             let candidate = step(&at, &direction, scale);
             let reached = objective(problem, &candidate);
             scale *= 0.5;
-            (reached < value).then_some((candidate, reached))
+            // Near the optimum a step gains less than the objective's rounding.
+            (reached <= value + ROUNDING * (1.0 + value.abs())).then_some((candidate, reached))
         });
-        match moved {
-            Some((candidate, reached)) => (at, value) = (candidate, reached),
-            // At the last representable decrease: the optimum as far as floating point can tell.
-            None if largest <= tolerance * 1e3 => return Ok(at),
-            None => return Err(failed),
-        }
+        let Some((candidate, reached)) = moved else { return Err(failed) };
+        (at, value) = (candidate, reached);
     }
-    let gradient = gradient(problem, &at).iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
-    Err(NotConverged { steps: MAX_STEPS, gradient })
+    Err(NotConverged { steps: MAX_STEPS, gradient: largest(&gradient(problem, &at)) })
 }
 
-fn rows<'a>(problem: &'a Problem<'a>) -> impl Iterator<Item = (&'a [f64], f64, f64)> {
+/// The largest absolute component; infinite where one is NaN.
+fn largest(gradient: &[f64]) -> f64 {
+    gradient.iter().map(|g| if g.is_nan() { f64::INFINITY } else { g.abs() }).fold(0.0, f64::max)
+}
+
+/// Row, target, weight and offset of each row.
+fn rows<'a>(problem: &'a Problem<'a>) -> impl Iterator<Item = (&'a [f64], f64, f64, f64)> {
     let p = problem.n_columns;
-    problem
-        .targets
-        .iter()
-        .zip(problem.weights)
-        .enumerate()
-        .map(move |(i, (&target, &weight))| (&problem.design[i * p..(i + 1) * p], target, weight))
+    problem.targets.iter().zip(problem.weights).enumerate().map(move |(i, (&target, &weight))| {
+        let offset = problem.offsets.map_or(0.0, |offsets| offsets[i]);
+        (&problem.design[i * p..(i + 1) * p], target, weight, offset)
+    })
 }
 
-fn margin(row: &[f64], at: &Coefficients) -> f64 {
-    row.iter().zip(&at.slopes).map(|(x, slope)| x * slope).sum::<f64>() + at.intercept
+fn margin(row: &[f64], offset: f64, at: &Coefficients) -> f64 {
+    row.iter().zip(&at.slopes).map(|(x, slope)| x * slope).sum::<f64>() + at.intercept + offset
 }
 
 fn objective(problem: &Problem<'_>, at: &Coefficients) -> f64 {
     let loss: f64 = rows(problem)
-        .map(|(row, target, weight)| {
-            let z = margin(row, at);
+        .map(|(row, target, weight, offset)| {
+            let z = margin(row, offset, at);
             weight * (softplus(z) - target * z)
         })
         .sum();
@@ -127,8 +131,8 @@ fn gradient(problem: &Problem<'_>, at: &Coefficients) -> Vec<f64> {
         .map(|(slope, (ridge, centre))| ridge * (slope - centre))
         .chain([0.0])
         .collect();
-    for (row, target, weight) in rows(problem) {
-        let residual = weight * (sigmoid(margin(row, at)) - target);
+    for (row, target, weight, offset) in rows(problem) {
+        let residual = weight * (sigmoid(margin(row, offset, at)) - target);
         for (g, x) in gradient.iter_mut().zip(row) {
             *g += residual * x;
         }
@@ -142,8 +146,8 @@ fn hessian(problem: &Problem<'_>, at: &Coefficients) -> Vec<f64> {
     let p = problem.n_columns;
     let order = p + 1;
     let mut hessian = vec![0.0; order * order];
-    for (row, _, weight) in rows(problem) {
-        let probability = sigmoid(margin(row, at));
+    for (row, _, weight, offset) in rows(problem) {
+        let probability = sigmoid(margin(row, offset, at));
         let curvature = weight * probability * (1.0 - probability);
         for (j, &x) in row.iter().enumerate() {
             // Encoded rows are mostly zeros (one-hot, indicators).
@@ -215,6 +219,7 @@ mod tests {
         let problem = Problem {
             design: &[],
             n_columns: 0,
+            offsets: None,
             targets: &[1.0, 0.0, 0.0],
             weights: &[2.0, 1.0, 1.0],
             ridge: &[],
@@ -229,6 +234,7 @@ mod tests {
         let once = Problem {
             design: &[-1.0, 0.5, 1.0, 2.0],
             n_columns: 1,
+            offsets: None,
             targets: &[0.0, 1.0, 0.0, 1.0],
             weights: &[1.0, 1.0, 2.0, 1.0],
             ridge: &[0.3],
@@ -251,6 +257,7 @@ mod tests {
         let separable = Problem {
             design: &[-1e3, -1e3, 1e3, 1e3],
             n_columns: 1,
+            offsets: None,
             targets: &[0.0, 0.0, 1.0, 1.0],
             weights: &[1.0; 4],
             ridge: &[1.0],

@@ -28,7 +28,8 @@ pub(crate) fn table(n: usize) -> (FeatureTable, Vec<f64>) {
         trial.push(f64::from(u8::from(rng.random_bool(0.3))));
         plan.push(rng.random_bool(0.95).then(|| name.into()));
         tier.push(Some(["A", "B"][rng.random_range(0..2_usize)].into()));
-        let risk = sigmoid(if is_known { 1.0 - 0.4 * level } else { 1.0 } + f64::from(u8::from(name == "basic")));
+        let risk =
+            sigmoid(if is_known { 1.0 - 0.4 * level } else { 1.0 } + f64::from(u8::from(name == "basic")));
         labels.push(f64::from(u8::from(rng.random_bool(risk))));
     }
     let mut specs = vec![

@@ -9,13 +9,13 @@ use prost::Message;
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let committed = root.join("src/generated");
-    let fresh = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/generated-proto");
+    let fresh = tempfile::tempdir()?;
     let check = match std::env::args().nth(1).as_deref() {
         None => false,
         Some("--check") => true,
         Some(other) => return Err(format!("`{other}` is not an option; there is only --check").into()),
     };
-    let out = if check { &fresh } else { &committed };
+    let out = if check { fresh.path() } else { &committed };
     fs::create_dir_all(out)?;
     generate(root, out)?;
     if check {

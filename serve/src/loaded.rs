@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 const FEATURES_FILE: &str = "features.parquet";
 
 /// Tables of the configuration that only training reads.
-const OF_TRAINING: [&str; 3] = ["history", "snapshots", "training"];
+const OF_TRAINING: [&str; 4] = ["history", "snapshots", "features", "training"];
 
 /// A bundle in service; never changed, only replaced.
 #[derive(Debug)]

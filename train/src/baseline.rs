@@ -50,8 +50,11 @@ pub fn single_number(
     seed: u64,
 ) -> Result<Rule, TrainError> {
     let n_rows = values.len();
-    let table =
-        FeatureTable::new(vec![FeatureSpec::prepared(name, Kind::Number)], vec![Column::Number(values)], n_rows)?;
+    let table = FeatureTable::new(
+        vec![FeatureSpec::prepared(name, Kind::Number)],
+        vec![Column::Number(values)],
+        n_rows,
+    )?;
     let rule = |source| TrainError::Fit { candidate: name.to_owned(), source };
     let params = logistic::Params::default().check().map_err(TrainError::Params)?;
     let mut probabilities = Vec::new();

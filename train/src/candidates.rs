@@ -7,18 +7,24 @@ use crate::config::Learner;
 
 /// Below this many rows deep trees only learn noise, and strong ridges are worth a try.
 const SMALL: usize = 1_500;
-/// From this many rows on, boosting takes larger steps: the curves are smooth, the fits dear.
+/// From this many rows on few settings matter any more and fits are dear: fewer candidates, larger steps.
 const LARGE: usize = 20_000;
+/// From this many features on hinges would make more columns than the rows of most businesses can bear.
+const WIDE: usize = 60;
 
-/// The candidates of `learners` for `n_rows` training rows, simplest first.
+/// The candidates of `learners` for `n_rows` training rows of `n_features` features, simplest first.
 ///
 /// # Errors
 /// None for the parameters written here; the type is the learners' own.
-pub fn candidates(learners: &[Learner], n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
+pub fn candidates(
+    learners: &[Learner],
+    n_rows: usize,
+    n_features: usize,
+) -> Result<Vec<Candidate>, ParamsError> {
     let mut all = Vec::new();
     for learner in learners {
         match learner {
-            Learner::Logistic => all.extend(logistics(n_rows)?),
+            Learner::Logistic => all.extend(logistics(n_rows, n_features)?),
             Learner::Forest => all.extend(forests(n_rows)?),
             Learner::Boost => all.extend(boosts(n_rows)?),
         }
@@ -26,25 +32,32 @@ pub fn candidates(learners: &[Learner], n_rows: usize) -> Result<Vec<Candidate>,
     Ok(all)
 }
 
-/// Ridge strengths over two decades, with straight lines and with hinges.
-fn logistics(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
-    let strengths: &[f64] = if n_rows < SMALL { &[3.0, 30.0, 300.0] } else { &[1.0, 10.0, 100.0] };
+/// Ridge strengths, with straight lines and with hinges.
+fn logistics(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsError> {
+    let hinges_and_strengths: &[(usize, f64)] = match (n_rows, n_features) {
+        (LARGE.., _) => &[(0, 10.0), (3, 10.0)],
+        (_, WIDE..) => &[(0, 10.0), (0, 100.0), (2, 100.0), (2, 400.0)],
+        (..SMALL, _) => &[(0, 3.0), (0, 30.0), (0, 300.0), (4, 3.0), (4, 30.0), (4, 300.0)],
+        _ => &[(0, 1.0), (0, 10.0), (0, 100.0), (4, 1.0), (4, 10.0), (4, 100.0)],
+    };
     let default = logistic::Params::default();
-    let mut all = Vec::new();
-    for hinges in [0, 4] {
-        for &strength in strengths {
+    hinges_and_strengths
+        .iter()
+        .map(|&(hinges, strength)| {
             let encoding = LinearOptions { hinges, ..default.encoding };
-            all.push(Candidate::Logistic(logistic::Params { strength, encoding }.check()?));
-        }
-    }
-    Ok(all)
+            Ok(Candidate::Logistic(logistic::Params { strength, encoding }.check()?))
+        })
+        .collect()
 }
 
 /// Two sizes of leaves: forests differ by little else.
 fn forests(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
     let default = forest::Params::default();
-    let leaves: &[usize] = if n_rows < SMALL { &[10, 25] } else { &[10, 40] };
-    let trees = if n_rows < LARGE { 200 } else { 120 };
+    let (leaves, trees): (&[usize], usize) = match n_rows {
+        ..SMALL => (&[10, 25], 200),
+        SMALL..LARGE => (&[10, 40], 200),
+        _ => (&[40], 120),
+    };
     leaves
         .iter()
         .map(|&min_leaf| Ok(Candidate::Forest(forest::Params { min_leaf, trees, ..default }.check()?)))
@@ -54,8 +67,11 @@ fn forests(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
 /// Stumps to depth 6; the validation curves choose the rounds, so that only the upper bound is set here.
 fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
     let default = boost::Params::default();
-    let depths: &[usize] = if n_rows < SMALL { &[1, 2, 3] } else { &[2, 3, 4, 6] };
-    let (learning_rate, rounds) = if n_rows < LARGE { (0.04, 500) } else { (0.06, 400) };
+    let (depths, learning_rate, rounds): (&[usize], f64, usize) = match n_rows {
+        ..SMALL => (&[1, 2, 3], 0.04, 400),
+        SMALL..LARGE => (&[2, 3, 4, 6], 0.04, 500),
+        _ => (&[3, 4, 6], 0.06, 400),
+    };
     depths
         .iter()
         .map(|&depth| {
@@ -73,14 +89,14 @@ mod tests {
 
     #[test]
     fn every_size_has_all_learners_and_no_candidate_twice() {
-        for n_rows in [100, 5_000, 50_000] {
-            let all = candidates(&Learner::ALL, n_rows).unwrap();
+        for (n_rows, n_features) in [(100, 10), (100, 100), (5_000, 10), (5_000, 100), (50_000, 50)] {
+            let all = candidates(&Learner::ALL, n_rows, n_features).unwrap();
             let names: BTreeSet<String> = all.iter().map(Candidate::describe).collect();
             assert_eq!(names.len(), all.len());
             for learner in Learner::ALL {
                 assert!(all.iter().any(|candidate| candidate.learner() == learner.name()));
             }
         }
-        assert!(candidates(&[Learner::Boost], 100).unwrap().iter().all(|c| c.learner() == "boost"));
+        assert!(candidates(&[Learner::Boost], 100, 10).unwrap().iter().all(|c| c.learner() == "boost"));
     }
 }

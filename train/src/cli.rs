@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 /// Learn from a subscription business's history which accounts will not renew.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "holdfast-train", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 done, 2 the input or the configuration cannot be used, 1 any other failure.\n\
-    Start with `holdfast-train check --history DIR`.")]
+#[command(
+    after_help = "Exit codes: 0 done, 2 the input or the configuration cannot be used, 1 any other failure.\n\
+    Start with `holdfast-train check --history DIR`."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -94,7 +94,7 @@ impl Default for TrainingConfig {
             origins: 2,
             test_share: 0.25,
             learners: Learner::ALL.to_vec(),
-            finalists: 5,
+            finalists: 4,
             screening_rows: 4_000,
             min_positives: 10,
             replicates: 400,
@@ -119,8 +119,10 @@ impl TrainingConfig {
         let replicates = count("replicates", default.replicates, 0, 100_000);
         let line = section.line_of("learners");
         let names = section.texts("learners");
-        let learners: Vec<Learner> =
-            Learner::ALL.into_iter().filter(|learner| names.iter().any(|name| name == learner.name())).collect();
+        let learners: Vec<Learner> = Learner::ALL
+            .into_iter()
+            .filter(|learner| names.iter().any(|name| name == learner.name()))
+            .collect();
         for name in names.iter().filter(|name| Learner::ALL.iter().all(|learner| learner.name() != *name)) {
             let message = format!(
                 "`training.learners` must be out of \"logistic\", \"forest\", \"boost\", not \"{name}\""
@@ -204,7 +206,8 @@ mod tests {
 
     #[test]
     fn mistakes_of_all_sections_come_at_once() {
-        let text = "[history]\non_bad_row = \"shrug\"\n[training]\nfolds = 1\nlearners = [\"oracle\"]\n[wrong]\n";
+        let text =
+            "[history]\non_bad_row = \"shrug\"\n[training]\nfolds = 1\nlearners = [\"oracle\"]\n[wrong]\n";
         let TrainError::Config(Mistakes(mistakes)) = Config::parse("f", text).unwrap_err() else {
             panic!("not the mistakes of the configuration");
         };

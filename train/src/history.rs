@@ -35,7 +35,12 @@ impl HistorySource {
     ///
     /// # Errors
     /// What reading says, and [`TrainError::NoEnd`] where no table has a time.
-    pub fn read(folder: &Path, config: &Config, now: Timestamp, progress: &Progress) -> Result<Self, TrainError> {
+    pub fn read(
+        folder: &Path,
+        config: &Config,
+        now: Timestamp,
+        progress: &Progress,
+    ) -> Result<Self, TrainError> {
         let _stage = progress.stage("reading the history", 0);
         let config = read::HistoryConfig { now: Some(now), ..config.history.clone() };
         let history = read::history(folder, &config)?;
@@ -58,7 +63,11 @@ impl HistorySource {
     ///
     /// # Errors
     /// A snapshots file that cannot be used.
-    pub fn training_snapshots(&self, config: &Config, file: Option<&Path>) -> Result<Vec<Snapshot>, TrainError> {
+    pub fn training_snapshots(
+        &self,
+        config: &Config,
+        file: Option<&Path>,
+    ) -> Result<Vec<Snapshot>, TrainError> {
         match file {
             Some(path) => self.requested(config, path),
             None => Ok(snapshot::observed(&self.history, &config.snapshots)),
@@ -75,7 +84,10 @@ impl HistorySource {
             return Err(TrainError::NoRows(path.to_owned()));
         }
         for (index, request) in requests.iter().enumerate() {
-            self.check_date(&format!("{}, row {}, column `as_of`:", path.display(), index + 1), request.as_of)?;
+            self.check_date(
+                &format!("{}, row {}, column `as_of`:", path.display(), index + 1),
+                request.as_of,
+            )?;
         }
         snapshot::requested(&self.history, &requests, &config.snapshots)
             .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })

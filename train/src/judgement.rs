@@ -201,7 +201,11 @@ fn rules(
     };
     let numbers = [
         ("days since last use", "calibrated on development rows; never used is its own level", last_use),
-        ("health score", "the weighted health of the default decisions, calibrated on development rows", health),
+        (
+            "health score",
+            "the weighted health of the default decisions, calibrated on development rows",
+            health,
+        ),
     ];
     for (name, meaning, values) in numbers {
         if values.iter().all(|value| value.is_nan()) {

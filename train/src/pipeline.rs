@@ -1,7 +1,7 @@
 //! A training run on a history, a line a stage.
 
 use holdfast_features::snapshot::{self, published_horizon_days};
-use holdfast_features::Timestamp;
+use holdfast_features::{Role, Timestamp};
 use holdfast_models::{ModelName, Provenance, ProvenanceKind};
 
 use crate::TrainError;
@@ -38,7 +38,8 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let specs = source.specs(&config);
     let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
     let roles = rows.roles(training).ok_or_else(|| no_test_block(&source, &rows))?;
-    let candidates = candidates(&training.learners, roles.block.development.len())?;
+    let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
+    let candidates = candidates(&training.learners, roles.block.development.len(), n_features)?;
     let learnt = later_block(&rows.data, &roles.later_block(), &candidates, &training.select(), progress)?;
     let context = context(&source, &rows, &roles, &learnt, &config)?;
     let report = report(&rows.data, &learnt, context, &training.evaluate())?;

@@ -32,8 +32,12 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
     let table = read_table(args, progress)?;
     let (rows, folds) = outer_folds(args, &table, &config.training)?;
     let data = learning_rows(&table);
-    check_classes(&args.data.display().to_string(), &data.labels, &rows, config.training.min_positives)?;
-    let candidates = candidates(&config.training.learners, rows.len())?;
+    let source_name = match &args.folds {
+        Some(folds) => format!("{}, rows of {}", args.data.display(), folds.display()),
+        None => args.data.display().to_string(),
+    };
+    check_classes(&source_name, &data.labels, &rows, config.training.min_positives)?;
+    let candidates = candidates(&config.training.learners, rows.len(), data.table.specs().len())?;
     let learnt = nested(&data, &rows, &folds, &candidates, &config.training.select(), progress)?;
     let figures = by_fold(&data, &learnt.tested);
     let context = context(args, &table, &data, &rows, &learnt, mean_auc(&figures), config.training.seed);
@@ -100,8 +104,7 @@ fn outer_folds(
 ) -> Result<(Vec<usize>, Vec<usize>), TrainError> {
     let n_rows = table.labels.len();
     let Some(path) = &args.folds else {
-        let folds =
-            stratified_folds(&table.labels, table.groups.as_deref(), training.folds, training.seed);
+        let folds = stratified_folds(&table.labels, table.groups.as_deref(), training.folds, training.seed);
         return Ok(((0..n_rows).collect(), folds));
     };
     let named = read::folds_file(path, n_rows)?;
@@ -114,8 +117,7 @@ fn outer_folds(
 
 fn learning_rows(table: &Prepared) -> LearningRows {
     let n_rows = table.labels.len();
-    let codes: Vec<usize> =
-        table.groups.as_deref().map_or_else(|| (0..n_rows).collect(), group_codes);
+    let codes: Vec<usize> = table.groups.as_deref().map_or_else(|| (0..n_rows).collect(), group_codes);
     LearningRows {
         table: table.table.clone(),
         labels: table.labels.clone(),
@@ -165,8 +167,8 @@ fn context(
     };
     let mut lines = vec![
         format!("Outer folds: {n_folds}, {fold_source}. Each row is judged once, by a procedure that never saw its fold."),
-        "Inside each training part, folds of its own choose the learner, its boosting rounds and the calibration; \
-         nothing is chosen, encoded or calibrated with a row that is then judged."
+        "Inside each training part, folds of its own (a third of the rows where it is large) choose the learner, its \
+         boosting rounds and the calibration; nothing is chosen, encoded or calibrated with a row that is then judged."
             .to_owned(),
         format!(
             "Chosen in the outer folds: {}.",
@@ -248,7 +250,8 @@ fn write_predictions(path: &Path, tested: &Tested) -> Result<(), TrainError> {
 
 fn model_name(args: &TableArgs, config: &Config) -> String {
     let stem = || {
-        let stem = args.data.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let stem =
+            args.data.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect()
     };
     args.name.clone().or_else(|| config.training.name.clone()).unwrap_or_else(stem)

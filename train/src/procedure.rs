@@ -9,11 +9,14 @@ use crate::progress::Progress;
 use crate::select::{LearningRows, OutOfFold, SelectOptions, Selection, n_fits, select};
 use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
 
-/// Inner folds of a prepared table; three are enough for a large one.
+/// Inner folds of a prepared table.
 const INNER_FOLDS: usize = 5;
-const INNER_FOLDS_LARGE: usize = 3;
-/// From this many rows on a table counts as large.
+/// From this many rows on, a third of the rows judges the other two thirds in place of inner folds: enough rows to
+/// choose and calibrate by, at a fraction of the fits.
 const LARGE: usize = 20_000;
+/// The folds of a large table, of which the first [`JUDGING_FOLDS`] judge.
+const FOLDS_LARGE: usize = 6;
+const JUDGING_FOLDS: usize = 2;
 
 /// Rows that the procedure never saw, with its probabilities for them.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +71,7 @@ pub fn later_block(
     options: &SelectOptions,
     progress: &Progress,
 ) -> Result<Learnt, TrainError> {
-    let stage = progress.stage("choosing a learner", n_fits(roles.splits, candidates.len(), options));
+    let stage = progress.stage("choosing a learner", n_fits(data, roles.splits, candidates.len(), options));
     let selection = select(data, roles.splits, roles.folds, candidates, options, &stage)?;
     drop(stage);
     let winner = selection.winner().clone();
@@ -106,7 +109,6 @@ pub fn nested(
     progress: &Progress,
 ) -> Result<Learnt, TrainError> {
     let outer = by_fold(folds, rows);
-    let n_inner = if rows.len() < LARGE { INNER_FOLDS } else { INNER_FOLDS_LARGE };
     let mut tested = Tested::empty();
     for split in &outer {
         let fold = folds[split.validate[0]];
@@ -115,14 +117,13 @@ pub fn nested(
         }
         let seed = hash(&format!("outer fold {fold}"), options.seed);
         let options = SelectOptions { seed, ..*options };
-        let inner_folds = inner_folds(data, &split.train, n_inner, seed);
-        let inner = by_fold(&inner_folds, &split.train);
+        let (inner_folds, inner) = inner_splits(data, &split.train, seed);
         let name = format!("outer fold {}", tested.splits.len() + 1);
-        let stage = progress.stage(&name, n_fits(&inner, candidates.len(), &options));
+        let stage = progress.stage(&name, n_fits(data, &inner, candidates.len(), &options));
         let chosen = select(data, &inner, &inner_folds, candidates, &options, &stage)?;
         tested.judge(data, split.clone(), chosen.winner(), &chosen.out_of_fold, seed)?;
     }
-    let stage = progress.stage("choosing on all rows", n_fits(&outer, candidates.len(), options));
+    let stage = progress.stage("choosing on all rows", n_fits(data, &outer, candidates.len(), options));
     let selection = select(data, &outer, folds, candidates, options, &stage)?;
     drop(stage);
     let winner = selection.winner().clone();
@@ -185,13 +186,22 @@ fn publishable(
     Ok((model, calibration))
 }
 
-/// Stratified folds of the `rows`, keeping groups together; rows outside get fold 0, which nobody reads.
-fn inner_folds(data: &LearningRows, rows: &[usize], n_folds: usize, seed: u64) -> Vec<usize> {
+/// Stratified folds of the `rows`, keeping groups together, and the splits by them; rows outside get fold 0, which
+/// nobody reads.
+fn inner_splits(data: &LearningRows, rows: &[usize], seed: u64) -> (Vec<usize>, Vec<Split>) {
+    let is_large = rows.len() >= LARGE;
+    let n_folds = if is_large { FOLDS_LARGE } else { INNER_FOLDS };
     let labels: Vec<f64> = rows.iter().map(|&row| data.labels[row]).collect();
     let groups: Vec<String> = rows.iter().map(|&row| data.groups[row].to_string()).collect();
     let mut folds = vec![0; data.labels.len()];
     for (&row, fold) in rows.iter().zip(stratified_folds(&labels, Some(&groups), n_folds, seed)) {
         folds[row] = fold;
     }
-    folds
+    let splits = if is_large {
+        let (validate, train) = rows.iter().partition(|&&row| folds[row] < JUDGING_FOLDS);
+        vec![Split { train, validate }]
+    } else {
+        by_fold(&folds, rows)
+    };
+    (folds, splits)
 }

@@ -95,7 +95,8 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
             }
             None => None,
         };
-        let page = write_report(report_dir.map_or_else(|| folder.join(REPORT_FOLDER), Path::to_owned), &report)?;
+        let page =
+            write_report(report_dir.map_or_else(|| folder.join(REPORT_FOLDER), Path::to_owned), &report)?;
         registry.promote(name, published.version)?;
         Ok((features, page))
     };

@@ -8,12 +8,16 @@ use crate::evaluate::group_codes;
 use crate::history::Observed;
 use crate::procedure::LaterBlock;
 use crate::select::LearningRows;
-use crate::split::{RowTimes, Split, TestBlock, by_fold, hashed_folds, n_positives, rolling_origins, test_block};
+use crate::split::{
+    RowTimes, Split, TestBlock, by_fold, hashed_folds, n_positives, rolling_origins, test_block,
+};
 
 /// Rolling origins need this many churned rows in the training part of each split and among all judged rows;
 /// with fewer, a split says more about luck than about learners.
 const MIN_TRAINING_POSITIVES: usize = 20;
 const MIN_JUDGED_POSITIVES: usize = 50;
+/// Churns known before the first origin: the account fold left out may hold many of them.
+const MIN_KNOWN_POSITIVES: usize = 2 * MIN_TRAINING_POSITIVES;
 
 /// Labelled snapshots with their features, ordered by observation date and account.
 #[derive(Debug, Clone)]
@@ -84,7 +88,8 @@ impl HistoryRows {
         let folds = hashed_folds(&names, config.folds, config.seed);
         let labels = &self.data.labels;
         let block = test_block(&self.times, labels, config.test_share)?;
-        let origins = rolling_origins(&self.times, labels, &folds, &block, config.origins);
+        let origins =
+            rolling_origins(&self.times, labels, &folds, &block, config.origins, MIN_KNOWN_POSITIVES);
         let judged: usize = origins.splits.iter().map(|split| n_positives(labels, &split.validate)).sum();
         let least = origins.splits.iter().map(|split| n_positives(labels, &split.train)).min().unwrap_or(0);
         let (plan, splits) = if judged >= MIN_JUDGED_POSITIVES && least >= MIN_TRAINING_POSITIVES {

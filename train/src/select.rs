@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use holdfast_features::FeatureTable;
 use holdfast_models::probability::log_loss;
-use holdfast_models::{Calibration, Candidate, FitError, FittedClassifier, TrainingRows, calibrate, fit, fit_with_curve};
+use holdfast_models::{
+    Calibration, Candidate, FitError, FittedClassifier, TrainingRows, calibrate, fit, fit_with_curve,
+};
 use rayon::prelude::*;
 
 use crate::TrainError;
 use crate::evaluate::rank::{self, Tally};
 use crate::progress::Stage;
-use crate::split::{Split, hash};
+use crate::split::{Split, has_both_classes, hash, n_positives};
+
+/// Values to be fitted on (rows × features × candidates over all splits) from which candidates are screened.
+const SCREENED_FROM: usize = 3_000_000;
+/// A screening judges at least this many churned rows, where half of the splits have as many.
+const SCREENING_POSITIVES: usize = 50;
 
 /// Rows with everything that fitting and judging needs; one entry a row in each part.
 #[derive(Debug, Clone)]
@@ -94,7 +101,12 @@ impl LearningRows {
     ///
     /// # Errors
     /// What the learner says, with the candidate's name.
-    pub fn fit(&self, candidate: &Candidate, rows: &[usize], seed: u64) -> Result<FittedClassifier, TrainError> {
+    pub fn fit(
+        &self,
+        candidate: &Candidate,
+        rows: &[usize],
+        seed: u64,
+    ) -> Result<FittedClassifier, TrainError> {
         fit(candidate, &self.training(rows), seed)
             .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })
     }
@@ -139,9 +151,9 @@ impl OutOfFold {
 
 /// How many fits a selection does, for a progress bar.
 #[must_use]
-pub fn n_fits(splits: &[Split], n_candidates: usize, options: &SelectOptions) -> usize {
-    if is_screened(splits, n_candidates, options) {
-        n_candidates + options.finalists * splits.len()
+pub fn n_fits(data: &LearningRows, splits: &[Split], n_candidates: usize, options: &SelectOptions) -> usize {
+    if is_screened(data, splits, n_candidates, options) {
+        n_candidates * screening_splits(data, splits).len() + options.finalists * splits.len()
     } else {
         n_candidates * splits.len()
     }
@@ -149,8 +161,8 @@ pub fn n_fits(splits: &[Split], n_candidates: usize, options: &SelectOptions) ->
 
 /// Fits the candidates on each split's training part, judges them on its other rows, and ranks them by the log
 /// loss of their calibrated out-of-fold probabilities. `folds` names the account fold of each row: the
-/// calibrator that judges a row learnt from other folds. Large tables are screened first: every candidate is
-/// fitted once on a part of the rows, and the best of each learner and the best of the rest go on.
+/// calibrator that judges a row learnt from other folds. Where that is much work candidates are screened first:
+/// each is fitted on few splits and a part of the rows, and the best of each learner and the best of the rest go on.
 ///
 /// # Errors
 /// [`TrainError::NoCandidate`] where no candidate can be fitted, or the calibrators' errors.
@@ -163,9 +175,16 @@ pub fn select(
     stage: &Stage,
 ) -> Result<Selection, TrainError> {
     let mut failed = Vec::new();
-    let (finalists, screened_out) = if is_screened(splits, candidates.len(), options) {
-        let losses: Vec<Result<f64, FitError>> =
-            candidates.par_iter().map(|candidate| screen(data, &splits[0], candidate, options, stage)).collect();
+    let (finalists, screened_out) = if is_screened(data, splits, candidates.len(), options) {
+        let screening = screening_splits(data, splits);
+        let losses: Vec<Result<f64, FitError>> = candidates
+            .par_iter()
+            .map(|candidate| {
+                let losses = screening.iter().map(|split| screen(data, split, candidate, options, stage));
+                losses.sum::<Result<f64, FitError>>()
+            })
+            .map(|sum| sum.map(|sum| sum * crate::columns::share(1, screening.len())))
+            .collect();
         let mut ranked = Vec::new();
         for (candidate, loss) in candidates.iter().zip(losses) {
             match loss {
@@ -182,7 +201,9 @@ pub fn select(
         .collect();
     let fits: Vec<Result<Judged, FitError>> = tasks
         .par_iter()
-        .map(|&(candidate, split)| judge(data, &splits[split], &finalists[candidate], options.seed, split, stage))
+        .map(|&(candidate, split)| {
+            judge(data, &splits[split], &finalists[candidate], options.seed, split, stage)
+        })
         .collect();
     let mut by_candidate: BTreeMap<usize, Vec<Result<Judged, FitError>>> = BTreeMap::new();
     for (&(candidate, _), fit) in tasks.iter().zip(fits) {
@@ -212,9 +233,26 @@ struct Judged {
     curve: Option<Vec<f64>>,
 }
 
-fn is_screened(splits: &[Split], n_candidates: usize, options: &SelectOptions) -> bool {
-    n_candidates > options.finalists
-        && splits.first().is_some_and(|split| split.train.len() > options.screening_rows)
+/// Whether fitting every candidate on every split would be much work.
+fn is_screened(data: &LearningRows, splits: &[Split], n_candidates: usize, options: &SelectOptions) -> bool {
+    let n_rows: usize = splits.iter().map(|split| split.train.len()).sum();
+    n_candidates > options.finalists && n_rows * data.table.specs().len() * n_candidates > SCREENED_FROM
+}
+
+/// The splits with most training rows, as many as judge enough churned rows, at most half of all.
+fn screening_splits<'a>(data: &LearningRows, splits: &'a [Split]) -> Vec<&'a Split> {
+    let mut largest: Vec<&Split> = splits.iter().collect();
+    largest.sort_by_key(|split| std::cmp::Reverse(split.train.len()));
+    let mut positives = 0;
+    let mut chosen = Vec::new();
+    for split in largest.into_iter().take(splits.len().div_ceil(2)) {
+        if positives >= SCREENING_POSITIVES {
+            break;
+        }
+        positives += n_positives(&data.labels, &split.validate);
+        chosen.push(split);
+    }
+    chosen
 }
 
 fn screen(
@@ -329,7 +367,7 @@ fn cross_calibrated(
     present.dedup();
     for fold in present {
         let others = out_of_fold.only(|row| folds[row] != fold);
-        if !crate::split::has_both_classes(&data.labels, &others.rows) {
+        if !has_both_classes(&data.labels, &others.rows) {
             continue;
         }
         let calibration = data.calibrate(&others, seed)?;

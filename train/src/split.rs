@@ -116,13 +116,14 @@ pub fn test_block(times: &[RowTimes], labels: &[f64], share: f64) -> Option<Test
         })
         .collect();
     by_date.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    by_date.into_iter().map(|(_, start)| block_from(times, start)).find(|block| {
-        has_both_classes(labels, &block.development) && has_both_classes(labels, &block.test)
-    })
+    by_date
+        .into_iter()
+        .map(|(_, start)| block_from(times, start))
+        .find(|block| has_both_classes(labels, &block.development) && has_both_classes(labels, &block.test))
 }
 
 /// `n_origins` validation blocks, each of equally many development rows, over the later half of the
-/// development rows, times the account folds. A split's training rows are of other folds, and their labels
+/// development rows, or later where fewer than `min_positives` churns were known by then; times the account folds. A split's training rows are of other folds, and their labels
 /// were known before its block starts; splits that lack a class in their training part are left out.
 #[must_use]
 pub fn rolling_origins(
@@ -131,12 +132,21 @@ pub fn rolling_origins(
     folds: &[usize],
     block: &TestBlock,
     n_origins: usize,
+    min_positives: usize,
 ) -> Origins {
     let mut dates: Vec<Timestamp> = block.development.iter().map(|&row| times[row].as_of).collect();
     dates.sort_unstable();
-    let first_later = dates.len() / 2;
+    let mut churns: Vec<Timestamp> = (block.development.iter())
+        .filter(|&&row| labels[row] == 1.0)
+        .map(|&row| times[row].label_known_at)
+        .collect();
+    churns.sort_unstable();
+    let enough_known = churns.get(min_positives).copied().unwrap_or(block.start);
+    let first_later = (dates.len() / 2).max(dates.partition_point(|&date| date <= enough_known));
     let mut starts: Vec<Timestamp> = (0..n_origins)
-        .filter_map(|origin| dates.get(first_later + origin * (dates.len() - first_later) / n_origins).copied())
+        .filter_map(|origin| {
+            dates.get(first_later + origin * (dates.len() - first_later) / n_origins).copied()
+        })
         .collect();
     starts.dedup();
     let mut splits = Vec::new();
@@ -210,7 +220,9 @@ mod tests {
 
     fn times(rows: &[(i64, i64)]) -> Vec<RowTimes> {
         let day = |day: i64| Timestamp(0).plus_days(day);
-        rows.iter().map(|&(as_of, known)| RowTimes { as_of: day(as_of), label_known_at: day(known) }).collect()
+        rows.iter()
+            .map(|&(as_of, known)| RowTimes { as_of: day(as_of), label_known_at: day(known) })
+            .collect()
     }
 
     #[test]
@@ -258,7 +270,7 @@ mod tests {
         let groups: Vec<String> = (0..200).map(|row| format!("g{}", row % 40)).collect();
         let folds = hashed_folds(&groups, 4, 9);
         let block = test_block(&times, &labels, 0.25).unwrap();
-        let origins = rolling_origins(&times, &labels, &folds, &block, 2);
+        let origins = rolling_origins(&times, &labels, &folds, &block, 2, 5);
         assert_eq!((origins.starts.len(), origins.splits.len()), (2, 8));
         for split in &origins.splits {
             let first = split.validate.iter().map(|&row| times[row].as_of).min().unwrap();

@@ -11,7 +11,9 @@ use crate::TrainError;
 use crate::baseline::Rule;
 use crate::columns::{Align, aligned, count};
 use crate::evaluate::rank::{self, Tally};
-use crate::evaluate::{Estimate, EvaluateOptions, Scale, ScoredRows, SegmentEvaluation, by_segment, difference, evaluate};
+use crate::evaluate::{
+    Estimate, EvaluateOptions, Scale, ScoredRows, SegmentEvaluation, by_segment, difference, evaluate,
+};
 use crate::procedure::{Learnt, Tested};
 use crate::report::{
     CalibrationSummary, CandidateOutcome, CandidateResult, DataSummary, DimensionImportance, Importance,
@@ -64,7 +66,9 @@ pub fn report(
     let (labels, weights) = (take(&data.labels), take(&data.weights));
     let groups: Vec<usize> = tested.rows.iter().map(|&row| data.groups[row] as usize).collect();
     let arr = match data.table.column("arr") {
-        Some(Column::Number(values)) => Some(take(values).iter().map(|arr| arr.max(0.0)).collect::<Vec<f64>>()),
+        Some(Column::Number(values)) => {
+            Some(take(values).iter().map(|arr| arr.max(0.0)).collect::<Vec<f64>>())
+        }
         _ => None,
     };
     let scored = ScoredRows {
@@ -75,19 +79,21 @@ pub fn report(
         arr: arr.as_deref(),
     };
     let evaluation = evaluate(&scored, options)?;
-    let Context { title, outcome, subjects, data: summary, protocol, rules, segments, notes, mut warnings } = context;
+    let Context { title, outcome, subjects, data: summary, protocol, rules, segments, notes, mut warnings } =
+        context;
     let baselines = baselines(&scored, rules, options)?;
     let no_better = baselines.iter().find(|rule| {
         matches!((&rule.evaluation.log_loss, &evaluation.log_loss), (Some(rule), Some(model)) if rule.value <= model.value)
     });
     if let Some(rule) = no_better {
-        warnings.push(format!("The model's probabilities are no better than the rule \"{}\" on these rows.", rule.name));
+        warnings.push(format!(
+            "The model's probabilities are no better than the rule \"{}\" on these rows.",
+            rule.name
+        ));
     }
     if evaluation.positives < FEW_POSITIVES {
-        warnings.push(format!(
-            "Only {} churned rows were judged: the figures are rough.",
-            evaluation.positives
-        ));
+        warnings
+            .push(format!("Only {} churned rows were judged: the figures are rough.", evaluation.positives));
     }
     warnings.extend(suspicious(data));
     let segments: Vec<SegmentEvaluation> = segments
@@ -123,7 +129,8 @@ fn baselines(
     rules
         .into_iter()
         .map(|rule| {
-            let evaluation = evaluate(&ScoredRows { probabilities: &rule.probabilities, ..*scored }, options)?;
+            let evaluation =
+                evaluate(&ScoredRows { probabilities: &rule.probabilities, ..*scored }, options)?;
             let model_minus_this =
                 Some(difference(scored, &rule.probabilities, Scale::Probability, options)?);
             Ok(NamedEvaluation { name: rule.name, meaning: rule.meaning, evaluation, model_minus_this })
@@ -174,7 +181,12 @@ fn selection_notes(selection: &Selection) -> Vec<String> {
 fn calibration(calibration: &Calibration) -> CalibrationSummary {
     let report = &calibration.report;
     let loss_of = |rung: Rung| {
-        report.rungs.iter().find(|tried| tried.rung == rung).and_then(|tried| tried.log_loss).unwrap_or_default()
+        report
+            .rungs
+            .iter()
+            .find(|tried| tried.rung == rung)
+            .and_then(|tried| tried.log_loss)
+            .unwrap_or_default()
     };
     let (before, after) = (loss_of(Rung::Identity), loss_of(report.deployed));
     let method = match report.deployed {

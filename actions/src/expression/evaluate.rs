@@ -151,7 +151,12 @@ mod tests {
     use super::*;
     use crate::name::tests::names;
 
-    fn known<'a>(name: &Name, arr: Option<f64>, decline: Option<bool>, tier: Option<&'a str>) -> Option<Scalar<'a>> {
+    fn known<'a>(
+        name: &Name,
+        arr: Option<f64>,
+        decline: Option<bool>,
+        tier: Option<&'a str>,
+    ) -> Option<Scalar<'a>> {
         match name.to_string().as_str() {
             "arr" => arr.map(Scalar::Number),
             "tier" => tier.map(Scalar::Text),

@@ -109,7 +109,9 @@ pub enum ExpressionError {
         near: Option<String>,
     },
     /// CEL that is not understood here.
-    #[error("uses {0}, which is not understood here; use && || ! == != < <= > >= + - * / in ?: startsWith endsWith contains")]
+    #[error(
+        "uses {0}, which is not understood here; use && || ! == != < <= > >= + - * / in ?: startsWith endsWith contains"
+    )]
     NotSupported(String),
     /// A part has another type than its place needs.
     #[error("`{part}` is a {}, where a {} is needed", type_name(.found), type_name(.expected))]
@@ -154,13 +156,14 @@ impl Expression {
         if text.len() > MAX_LENGTH {
             return Err(vec![ExpressionError::TooLong(text.len())]);
         }
-        let parsed = cel::parser::Parser::new().max_recursion_depth(MAX_DEPTH).parse(text).map_err(|error| {
-            error
-                .errors
-                .iter()
-                .map(|error| ExpressionError::Syntax { message: error.msg.clone(), column: error.pos.1 })
-                .collect::<Vec<_>>()
-        })?;
+        let parsed =
+            cel::parser::Parser::new().max_recursion_depth(MAX_DEPTH).parse(text).map_err(|error| {
+                error
+                    .errors
+                    .iter()
+                    .map(|error| ExpressionError::Syntax { message: error.msg.clone(), column: error.pos.1 })
+                    .collect::<Vec<_>>()
+            })?;
         let (tree, used) = lower::lower(&parsed, names)?;
         if !possible::can_be_true(&tree) {
             return Err(vec![ExpressionError::Impossible]);

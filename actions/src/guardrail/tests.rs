@@ -111,11 +111,8 @@ fn renewal_messages_are_drafts_whatever_the_arr() {
 
 #[test]
 fn the_healthiest_of_a_tier_get_no_automated_outreach() {
-    let at = |health_percentile, health_band| Case {
-        health_percentile,
-        health_band,
-        ..case(&[("arr", 100.0)])
-    };
+    let at =
+        |health_percentile, health_band| Case { health_percentile, health_band, ..case(&[("arr", 100.0)]) };
     let by = |case: &Case| suppressed_by("deepen_new_feature", case);
     assert_eq!(by(&at(Some(0.75), Some(Band::Low))), Some(Guardrail::TopHealth));
     assert_eq!(by(&at(Some(0.74), Some(Band::Healthy))), None);

@@ -52,7 +52,9 @@ pub enum PlaybookError {
         bytes: u64,
     },
     /// There is no play at all.
-    #[error("there is no play in {0}: write one as [plays.ID] in a .toml file, or remove `decisions.playbooks` to use the default plays")]
+    #[error(
+        "there is no play in {0}: write one as [plays.ID] in a .toml file, or remove `decisions.playbooks` to use the default plays"
+    )]
     Empty(String),
     /// What is wrong with the files.
     #[error(transparent)]
@@ -138,7 +140,11 @@ pub(super) fn playbooks(files: &[PlaybookFile], names: &Names) -> Result<Vec<Pla
     }
     if plays.is_empty() {
         let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
-        return Err(PlaybookError::Empty(if names.is_empty() { "the folder".into() } else { names.join(", ") }));
+        return Err(PlaybookError::Empty(if names.is_empty() {
+            "the folder".into()
+        } else {
+            names.join(", ")
+        }));
     }
     Ok(plays.into_values().collect())
 }
@@ -301,11 +307,8 @@ impl PlayReader<'_, '_, '_> {
         let points = self.texts("talking_points");
         <[String; 3]>::try_from(points).unwrap_or_else(|points| {
             if let Some(line) = line {
-                let message = format!(
-                    "`plays.{}.talking_points` must be three texts, not {}",
-                    self.id,
-                    points.len()
-                );
+                let message =
+                    format!("`plays.{}.talking_points` must be three texts, not {}", self.id, points.len());
                 self.section.report(line, message);
             }
             Default::default()

@@ -99,14 +99,9 @@ fn no_play_at_all_is_refused() {
 fn a_folder_is_read_in_the_order_of_names() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("b.toml", "b"), ("a.toml", "a"), ("notes.md", "n")] {
-        std::io::Write::write_all(
-            &mut tempfile_in(folder.path(), name),
-            text.as_bytes(),
-        )
-        .unwrap();
+        std::io::Write::write_all(&mut tempfile_in(folder.path(), name), text.as_bytes()).unwrap();
     }
-    let texts: Vec<String> =
-        folder_files(folder.path()).unwrap().into_iter().map(|file| file.text).collect();
+    let texts: Vec<String> = folder_files(folder.path()).unwrap().into_iter().map(|file| file.text).collect();
     assert_eq!(texts, ["a", "b"]);
     assert!(matches!(folder_files(&folder.path().join("absent")), Err(PlaybookError::Folder { .. })));
 }

@@ -36,7 +36,13 @@ const LEARNT: [Declared; 15] = {
         ("days_to_term_end", "days", "Days until the term ends.", Some(Financial), Unknown),
         ("term_months", "months", "Length of the term.", Some(Financial), Unknown),
         ("tenure_days", "days", "Days since the first term began.", Some(Financial), LowersRisk),
-        ("days_since_sponsor_contact", "days", "Days since the sponsor was in touch.", Some(Relationship), RaisesRisk),
+        (
+            "days_since_sponsor_contact",
+            "days",
+            "Days since the sponsor was in touch.",
+            Some(Relationship),
+            RaisesRisk,
+        ),
         ("sponsor_present", "", "Whether an executive sponsor is known.", Some(Relationship), LowersRisk),
         ("champion_present", "", "Whether a champion is known.", Some(Relationship), LowersRisk),
     ]
@@ -80,7 +86,8 @@ fn table(rows: &[(Vec<(&str, f64)>, &str)]) -> FeatureTable {
 
 /// A number in [0, 1) for each row and use, without order but always the same.
 fn draw(row: usize, of: usize) -> f64 {
-    let mixed = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (of as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let mixed = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ (of as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
     let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     ((mixed ^ (mixed >> 29)) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -22,7 +22,9 @@ pub(crate) fn rendered(answer: &Answer) -> String {
     line(format!("band {} ({})", assessment.band.name(), assessment.band_reasons.join("; ")));
     assessment.signals.iter().for_each(|signal| line(format!("signal {}", signal.text)));
     let reasons = &answer.reasons;
-    for (title, list) in [("for", &reasons.raising), ("against", &reasons.lowering), ("no data", &reasons.no_data)] {
+    for (title, list) in
+        [("for", &reasons.raising), ("against", &reasons.lowering), ("no data", &reasons.no_data)]
+    {
         list.iter().for_each(|reason: &Reason| line(format!("{title}: {}", without_figures(&reason.text))));
     }
     for (rank, action) in answer.actions.iter().enumerate() {
@@ -41,7 +43,7 @@ pub(crate) fn rendered(answer: &Answer) -> String {
     for held in &answer.suppressed {
         line(format!("held back {} by {}: {}", held.play, held.guardrail.name(), without_money(&held.why)));
     }
-    for escalation in &answer.escalation {
+    if let Some(escalation) = &answer.escalation {
         escalation.reasons.iter().for_each(|(trigger, why)| line(format!("escalate {trigger:?}: {why}")));
     }
     answer.notes.iter().for_each(|note| line(format!("note {note}")));

@@ -4,6 +4,9 @@
 //! - [`prepared`] reads a table with one row a customer and finds the types of its columns by itself;
 //! - [`snapshots_file`], [`folds_file`] and [`feature_file`] read the small files around them.
 //!
+//! Ids that differ between tools are joined by the table `id_map` (`account_id`, `alias`, optionally `table`):
+//! wherever a table (or only the table named) has `alias` for an account, `account_id` is meant.
+//!
 //! Formats are told by the ending: `.parquet`, `.csv` (comma, header, UTF-8), `.ndjson` or `.jsonl`. Rows are
 //! counted from 1 at the first row of data. Errors list every problem with its place, not only the first.
 

@@ -37,8 +37,7 @@ impl Grower<'_> {
         let mut open = vec![Open { node: 0, depth: 0, rows, sums, bounds: UNBOUNDED, histogram }];
         while let Some(parent) = open.pop() {
             let asked = (parent.sums, parent.bounds);
-            let found =
-                split::best(asked, &parent.histogram, columns, self.orders, self.bins, self.params);
+            let found = split::best(asked, &parent.histogram, columns, self.orders, self.bins, self.params);
             let Some(split) = found else { continue };
             let Ok(left) = u32::try_from(nodes.len()) else { break };
             nodes[parent.node] = Node::Split {

@@ -85,7 +85,9 @@ pub(super) fn best(
             // The last bin's end parts known from missing values.
             let order = if is_last { Order::Free } else { orders[column] };
             let sides = [(below, false), (below.plus(missing), true)];
-            for (left, missing_left) in sides.into_iter().take(if is_last || missing.rows == 0 { 1 } else { 2 }) {
+            for (left, missing_left) in
+                sides.into_iter().take(if is_last || missing.rows == 0 { 1 } else { 2 })
+            {
                 let right = sums.minus(left);
                 if !is_allowed(left, params) || !is_allowed(right, params) {
                     continue;

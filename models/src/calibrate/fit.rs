@@ -4,8 +4,8 @@ use crate::calibrate::Calibrator;
 use crate::newton::{Coefficients, NotConverged, Problem, minimise};
 use crate::probability::softplus;
 
-/// The gradient at which Newton stops, for each row.
-const TOLERANCE: f64 = 1e-9;
+/// Error of the coefficients, in standard errors.
+const TOLERANCE: f64 = 1e-10;
 
 /// Why margins cannot be calibrated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -52,11 +52,13 @@ pub enum CalibrationError {
 ///
 /// # Errors
 /// Refuses rows of one outcome, and what [`CalibrationError`] lists.
-pub fn fit_intercept(margins: &[f64], labels: &[f64], weights: &[f64]) -> Result<Calibrator, CalibrationError> {
+pub fn fit_intercept(
+    margins: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+) -> Result<Calibrator, CalibrationError> {
     check(margins, labels, weights)?;
-    // The margin enters as a column with its coefficient held at 1 by an immovable ridge.
-    let fixed = Column { values: margins.to_vec(), ridge: 1e12, centre: 1.0 };
-    let fitted = logistic("intercept", &[fixed], labels, weights)?;
+    let fitted = logistic("intercept", &[], Some(margins), labels, weights)?;
     Ok(Calibrator::Intercept { shift: fitted.intercept })
 }
 
@@ -72,11 +74,11 @@ pub fn fit_platt(margins: &[f64], labels: &[f64], weights: &[f64]) -> Result<Cal
     let (high, low) = ((positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0));
     let targets: Vec<f64> = labels.iter().map(|&label| if label == 1.0 { high } else { low }).collect();
     let column = Column { values: margins.to_vec(), ridge: 0.0, centre: 1.0 };
-    let fitted = logistic("platt", &[column], &targets, weights)?;
+    let fitted = logistic("platt", &[column], None, &targets, weights)?;
     if fitted.slopes[0] >= 0.0 {
         return Ok(Calibrator::Platt { slope: fitted.slopes[0], shift: fitted.intercept });
     }
-    let flat = logistic("platt", &[], &targets, weights)?;
+    let flat = logistic("platt", &[], None, &targets, weights)?;
     Ok(Calibrator::Platt { slope: 0.0, shift: flat.intercept })
 }
 
@@ -95,17 +97,17 @@ pub fn fit_beta(
     let column = |values: Vec<f64>| Column { values, ridge, centre: 1.0 };
     let log_s = column(margins.iter().map(|&margin| -softplus(-margin)).collect());
     let log_rest = column(margins.iter().map(|&margin| softplus(margin)).collect());
-    let both = logistic("beta", &[log_s.clone(), log_rest.clone()], labels, weights)?;
+    let both = logistic("beta", &[log_s.clone(), log_rest.clone()], None, labels, weights)?;
     let (a, b) = (both.slopes[0], both.slopes[1]);
     if a >= 0.0 && b >= 0.0 {
         return Ok(Calibrator::Beta { a, b, c: both.intercept });
     }
     let (kept, a_is_kept) = if a >= b { (log_s, true) } else { (log_rest, false) };
-    let one = logistic("beta", &[kept], labels, weights)?;
+    let one = logistic("beta", &[kept], None, labels, weights)?;
     let (slope, c) = if one.slopes[0] >= 0.0 {
         (one.slopes[0], one.intercept)
     } else {
-        (0.0, logistic("beta", &[], labels, weights)?.intercept)
+        (0.0, logistic("beta", &[], None, labels, weights)?.intercept)
     };
     let (a, b) = if a_is_kept { (slope, 0.0) } else { (0.0, slope) };
     Ok(Calibrator::Beta { a, b, c })
@@ -121,6 +123,7 @@ struct Column {
 fn logistic(
     method: &'static str,
     columns: &[Column],
+    offsets: Option<&[f64]>,
     targets: &[f64],
     weights: &[f64],
 ) -> Result<Coefficients, CalibrationError> {
@@ -130,6 +133,7 @@ fn logistic(
     let problem = Problem {
         design: &design,
         n_columns: columns.len(),
+        offsets,
         targets,
         weights,
         ridge: &columns.iter().map(|column| column.ridge).collect::<Vec<_>>(),

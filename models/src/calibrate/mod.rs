@@ -60,9 +60,7 @@ impl Calibrator {
             Self::Identity => true,
             Self::Intercept { shift } => shift.is_finite(),
             Self::Platt { slope, shift } => slope.is_finite() && slope >= 0.0 && shift.is_finite(),
-            Self::Beta { a, b, c } => {
-                a.is_finite() && a >= 0.0 && b.is_finite() && b >= 0.0 && c.is_finite()
-            }
+            Self::Beta { a, b, c } => a.is_finite() && a >= 0.0 && b.is_finite() && b >= 0.0 && c.is_finite(),
         }
     }
 

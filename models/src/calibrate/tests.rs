@@ -165,8 +165,8 @@ fn refuses_what_cannot_be_calibrated() {
     assert_eq!(one, CalibrationError::OneClass { rows: 2, positives: 2 });
     let groups = ladder(&[0.0, 1.0], &[1.0, 0.0], &[1.0; 2], &[1], 1).unwrap_err();
     assert_eq!(groups, CalibrationError::Length { what: "groups", found: 1, expected: 2 });
-    let separable = fit_beta(&[-2.0, -1.0, 1.0, 2.0], &[0.0, 0.0, 1.0, 1.0], &[1.0; 4], 0.0);
-    assert!(matches!(separable, Err(CalibrationError::NotConverged { method: "beta", .. })), "{separable:?}");
+    let beyond = fit_platt(&[-1e200, 1e200, 1e200], &[0.0, 0.0, 1.0], &[1.0; 3]);
+    assert!(matches!(beyond, Err(CalibrationError::NotConverged { method: "platt", .. })), "{beyond:?}");
 }
 
 proptest! {

@@ -43,7 +43,8 @@ impl VennAbers {
     pub fn fit(margins: &[f64], labels: &[f64], weights: &[f64]) -> Result<Self, CalibrationError> {
         check(margins, labels, weights)?;
         let pools = pools(margins, labels, weights);
-        let mut fitted = Self { knots: pools.iter().map(|pool| pool.margin).collect(), low: vec![], high: vec![] };
+        let mut fitted =
+            Self { knots: pools.iter().map(|pool| pool.margin).collect(), low: vec![], high: vec![] };
         for place in 0..=2 * pools.len() {
             fitted.low.push(at(&pools, place, 0.0));
             fitted.high.push(at(&pools, place, 1.0));
@@ -64,9 +65,8 @@ impl VennAbers {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let places = 2 * self.knots.len() + 1;
-        let probabilities = |values: &[f64]| {
-            values.len() == places && values.iter().all(|value| (0.0..=1.0).contains(value))
-        };
+        let probabilities =
+            |values: &[f64]| values.len() == places && values.iter().all(|value| (0.0..=1.0).contains(value));
         self.knots.len() <= MAX_KNOTS
             && self.knots.iter().all(|knot| knot.is_finite())
             && self.knots.is_sorted_by(|a, b| a < b)

@@ -56,7 +56,8 @@ impl Background {
             return Err(ModelError::NoBackground);
         }
         let width = matrix.len() / n_rows;
-        let mean_raw = matrix.chunks_exact(width.max(1)).map(|row| classifier.raw(row)).sum::<f64>() / n_rows as f64;
+        let mean_raw =
+            matrix.chunks_exact(width.max(1)).map(|row| classifier.raw(row)).sum::<f64>() / n_rows as f64;
         Ok(Self { matrix, n_rows, mean_raw })
     }
 

@@ -85,7 +85,8 @@ mod tests {
     fn our_trees_answer_as_smartcore_does() {
         let records: Vec<Vec<f64>> =
             (0..120_u32).map(|row| vec![f64::from(row * 37 % 101), f64::from(row * 13 % 29)]).collect();
-        let labels: Vec<f64> = records.iter().map(|r| f64::from(u8::from(r[0] + 2.0 * r[1] > 60.0))).collect();
+        let labels: Vec<f64> =
+            records.iter().map(|r| f64::from(u8::from(r[0] + 2.0 * r[1] > 60.0))).collect();
         let matrix = DenseMatrix::from_2d_vec(&records).unwrap();
         let params = RandomForestRegressorParameters::default().with_n_trees(7).with_m(1).with_seed(9);
         let fitted = RandomForestRegressor::fit(&matrix, &labels, params).unwrap();
@@ -105,11 +106,12 @@ mod tests {
             serde_json::json!({"output": 0.5, "split_feature": 0, "split_value": 1.0,
                                "true_child": child, "false_child": child})
         };
-        let forest = |nodes: Vec<serde_json::Value>| {
-            serde_json::json!({"forest_regressor": {"trees": [{"nodes": nodes}]}})
-        };
+        let forest = |nodes: Vec<serde_json::Value>| serde_json::json!({"forest_regressor": {"trees": [{"nodes": nodes}]}});
         assert!(trees(&forest(vec![node(None)]), 1).is_ok());
         assert!(matches!(trees(&forest(vec![node(Some(0))]), 1), Err(FitError::Trees(_))));
-        assert!(matches!(trees(&forest(vec![node(Some(7)), node(None), node(None)]), 1), Err(FitError::Trees(_))));
+        assert!(matches!(
+            trees(&forest(vec![node(Some(7)), node(None), node(None)]), 1),
+            Err(FitError::Trees(_))
+        ));
     }
 }

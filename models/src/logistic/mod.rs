@@ -24,7 +24,7 @@ pub const MAX_WIDTH: usize = 2_000;
 /// The gradient at which linfa stops, for each row.
 const LINFA_TOLERANCE: f64 = 1e-4;
 const LINFA_ITERATIONS: u64 = 50;
-/// The gradient at which the Newton steps stop, for each row.
+/// The error of the coefficients at which the Newton steps stop, in standard errors.
 const TOLERANCE: f64 = 1e-5;
 
 /// A fitted linear model: log-odds = intercept + Σ weight × encoded column.
@@ -46,21 +46,25 @@ pub(crate) fn fit(params: &ValidParams, training: &TrainingRows<'_>) -> Result<F
         return Err(FitError::TooWide { learner: "logistic", width, limit: MAX_WIDTH });
     }
     let design = encoder.encode_rows(training.table, training.rows);
-    let (labels, mut weights) = training.targets();
+    let (labels, weights) = training.targets();
     let mean = weights.iter().sum::<f64>() / weights.iter().map(|_| 1.0).sum::<f64>();
-    weights.iter_mut().for_each(|weight| *weight /= mean);
 
-    let start = linfa_fit(&design, width, &labels, params.strength)?;
+    // linfa counts each row once: the ridge is scaled instead.
+    let start = linfa_fit(&design, width, &labels, params.strength / mean)?;
     let problem = Problem {
         design: &design,
         n_columns: width,
+        offsets: None,
         targets: &labels,
         weights: &weights,
         ridge: &vec![params.strength; width],
         centre: &vec![0.0; width],
     };
     let Coefficients { slopes, intercept } = minimise(&problem, start, TOLERANCE)?;
-    Ok(FittedClassifier { encoder, classifier: Classifier::Linear(LinearModel { weights: slopes, intercept }) })
+    Ok(FittedClassifier {
+        encoder,
+        classifier: Classifier::Linear(LinearModel { weights: slopes, intercept }),
+    })
 }
 
 fn linfa_fit(design: &[f64], width: usize, labels: &[f64], strength: f64) -> Result<Coefficients, FitError> {
@@ -117,7 +121,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let x: Vec<f64> = (0..n).map(|_| rng.random_range(-1.7..1.7)).collect();
         let noise: Vec<f64> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
-        let labels = x.iter().map(|x| f64::from(u8::from(rng.random_bool(sigmoid(-2.0 + 1.5 * x))))).collect();
+        let labels =
+            x.iter().map(|x| f64::from(u8::from(rng.random_bool(sigmoid(-2.0 + 1.5 * x))))).collect();
         let specs = ["x", "noise"].map(|name| FeatureSpec::prepared(name, Kind::Number)).to_vec();
         (FeatureTable::new(specs, vec![Column::Number(x), Column::Number(noise)], n).unwrap(), labels)
     }
@@ -157,13 +162,12 @@ mod tests {
         let (doubled, doubled_labels): (FeatureTable, Vec<f64>) =
             (table.take(&twice), twice.iter().map(|&row| labels[row]).collect());
         let all: Vec<usize> = (0..400).collect();
-        let margins = |table: &FeatureTable, labels: &[f64], weights: &[f64], rows: &[usize], strength: f64| {
+        let margins = |table: &FeatureTable, labels: &[f64], weights: &[f64], rows: &[usize]| {
             let training = TrainingRows { table, labels, weights, groups: None, rows };
-            fit(&candidate(strength), &training, 0).unwrap().margins(table, &[0, 50, 200])
+            fit(&candidate(3.0), &training, 0).unwrap().margins(table, &[0, 50, 200])
         };
-        // The strength is relative to rows of weight 1 on average, 4/3 in the first fit.
-        let weighted = margins(&table, &labels, &weights, &rows, 3.0);
-        let repeated = margins(&doubled, &doubled_labels, &[1.0; 400], &all, 4.0);
+        let weighted = margins(&table, &labels, &weights, &rows);
+        let repeated = margins(&doubled, &doubled_labels, &[1.0; 400], &all);
         // The two encoders standardise differently, so the ridge differs a little.
         for (a, b) in weighted.iter().zip(&repeated) {
             assert!((a - b).abs() < 0.02, "{weighted:?} {repeated:?}");

@@ -8,7 +8,7 @@ use crate::fit::ParamsError;
 /// Unchecked parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Params {
-    /// Ridge λ on the standardised columns against the sum of log losses (rows of weight 1 on average), > 0.
+    /// Ridge λ on the standardised columns against the weighted sum of log losses, > 0.
     pub strength: f64,
     /// How values become columns.
     pub encoding: LinearOptions,

@@ -674,13 +674,13 @@ impl EscalationTrigger {
         }
     }
 }
-/// Asks about one model.
+/// Asks about one model: without name and version, the one in service.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetModelRequest {
-    /// The model's name in the registry; empty: the model in service.
+    /// The model's name in the registry; empty with a version: the model in service.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Its version; empty: the version that the registry calls current.
+    /// Its version, "v000003" or "3"; empty with a name: the version that the registry calls current.
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
 }
@@ -794,14 +794,14 @@ pub struct ListedModel {
     #[prost(bool, tag = "3")]
     pub serving: bool,
 }
-/// Asks for a model to be put into service.
+/// Asks for a model to be put into service. Without name and version it is the model that the server
+/// was started with, in the version that the registry now calls current.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadModelRequest {
-    /// The model's name in the registry; empty: the name that the server was started with, or the one
-    /// in service.
+    /// The model's name in the registry; empty with a version: the model in service.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Its version; empty: the version that the server was started with, else the current one.
+    /// Its version, "v000003" or "3"; empty with a name: the current one.
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
 }

@@ -5,8 +5,8 @@ use holdfast_proto::v1::batch_score_result::Outcome;
 use holdfast_proto::v1::feature_value::Kind as Given;
 use holdfast_proto::v1::subject::By;
 use holdfast_proto::v1::{
-    AccountContext, Band, BatchScoreRequest, Delivery, Dimension, ExplainRequest, Missing, RecommendRequest,
-    Score, ScoreRequest, Stage, Subject, UnknownAccounts,
+    AccountContext, Band, BatchScoreRequest, Channel, Delivery, Dimension, ExplainRequest, Missing,
+    RecommendRequest, Score, ScoreRequest, Stage, Subject, UnknownAccounts,
 };
 use tonic::Code;
 
@@ -163,7 +163,8 @@ async fn recommendations_are_ranked_due_and_kept_within_the_guardrails() {
         assert_eq!(action.talking_points.len(), 3);
         assert!((action.due_within_hours - 24.0).abs() < 1e-9, "high risk is answered within a day");
         assert_eq!(seconds(&action.due_at), as_of().0 / 1_000_000 + 24 * 3_600);
-        assert_ne!(action.delivery(), Delivery::Automated, "71,000 ARR are above every limit");
+        // 71,000 ARR are above every limit; what nobody at the customer notices may still be automated.
+        assert!(action.delivery() != Delivery::Automated || action.channel() == Channel::Internal);
     }
 
     // Held, a machine may do nothing for it, though its ARR be below every limit.
@@ -177,7 +178,9 @@ async fn recommendations_are_ranked_due_and_kept_within_the_guardrails() {
     let held = recommend(subject).await;
     assert_eq!(held.score.unwrap().account_id, "what if");
     assert!(!held.actions.is_empty());
-    assert!(held.actions.iter().all(|action| action.delivery() == Delivery::Person));
+    for action in held.actions {
+        assert!(action.delivery() == Delivery::Person || action.channel() == Channel::Internal);
+    }
     stop(running).await;
 }
 

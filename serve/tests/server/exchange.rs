@@ -102,7 +102,7 @@ async fn a_bundle_that_cannot_be_served_changes_nothing() {
 async fn a_snapshot_or_a_configuration_that_cannot_be_used_changes_nothing() {
     let business = Business::published();
     let settings = business.registry().with_file_name("holdfast.toml");
-    overwrite(&settings, b"[training]\nfolds = 4\n[decisions]\nmax_actions = 2\n");
+    overwrite(&settings, b"[training]\nfolds = 4\n[features]\n[decisions]\nmax_actions = 2\n");
     let mut config = business.config();
     config.settings = Some(settings.clone());
     let running = holdfast_serve::start(config).await.unwrap();

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::program::{Server, TRAIN, train, trained};
 use holdfast_features::read;
 use holdfast_proto::v1::model_service_client::ModelServiceClient;
 use holdfast_proto::v1::risk_service_client::RiskServiceClient;
 use holdfast_proto::v1::{ModelVersion, ReloadModelRequest, Score, ScoreRequest, Subject, subject};
-use crate::program::{Server, TRAIN, train, trained};
 use tonic::Code;
 
 /// A registry with one model, and the history that it learnt from.
@@ -27,7 +27,8 @@ fn text(path: &Path) -> &str {
 fn published() -> Published {
     let folder = tempfile::tempdir().unwrap();
     let (history, registry) = (folder.path().join("history"), folder.path().join("registry"));
-    let _ = trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "9"]);
+    let _ =
+        trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "9"]);
     let _ = trained(&["run", "--history", text(&history), "--registry", text(&registry)]);
     let (keys, _) = read::feature_file(&registry.join("churn/v000001/features.parquet")).unwrap();
     let account = keys[0].account_id.to_string();
@@ -49,7 +50,11 @@ fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(content(&path)) } else { found.push((path.clone(), fs::read(path).unwrap())) }
+        if path.is_dir() {
+            found.extend(content(&path))
+        } else {
+            found.push((path.clone(), fs::read(path).unwrap()))
+        }
     }
     found.sort();
     found
@@ -93,7 +98,8 @@ async fn a_run_killed_while_it_publishes_leaves_the_old_model_in_use() {
     }
     assert!(killed_in_the_middle >= 1, "no run was killed while it published");
     // The next run is not disturbed by what the killed ones left.
-    let printed = trained(&["run", "--history", text(&published.history), "--registry", text(&published.registry)]);
+    let printed =
+        trained(&["run", "--history", text(&published.history), "--registry", text(&published.registry)]);
     assert!(printed.contains("Published churn@"), "{printed}");
     let _ = trained(&["models", "verify", "--registry", text(&published.registry), "churn"]);
 }

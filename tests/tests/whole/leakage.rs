@@ -67,7 +67,11 @@ const TABLES: [Table; 13] = [
             "a{id},A,c1,training,{time},vendor,completed,,,{known}",
         ],
     },
-    Table { name: "surveys", header: "account_id,contact_id,kind,score,responded_at", rows: &["A,c1,nps,2,{known}"] },
+    Table {
+        name: "surveys",
+        header: "account_id,contact_id,kind,score,responded_at",
+        rows: &["A,c1,nps,2,{known}"],
+    },
     Table {
         name: "invoices",
         header: "invoice_id,account_id,amount_due,currency,created_at,due_at,attempt_count,recorded_at",
@@ -108,11 +112,8 @@ struct Appended {
 fn future() -> impl Strategy<Value = Appended> {
     let late = (-4_000_i64..0, 0_i64..2_000);
     let later = (0_i64..2_000, 0_i64..100).prop_map(|(hours, delay)| (hours, hours + delay));
-    (0..TABLES.len(), 0_usize..3, prop_oneof![late, later]).prop_map(|(table, form, (hours, known_hours))| Appended {
-        table,
-        form: form % TABLES[table].rows.len(),
-        hours,
-        known_hours,
+    (0..TABLES.len(), 0_usize..3, prop_oneof![late, later]).prop_map(|(table, form, (hours, known_hours))| {
+        Appended { table, form: form % TABLES[table].rows.len(), hours, known_hours }
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::program::{Server, TRAIN, real_data, trained};
 use holdfast_features::{Kind, Value, read};
 use holdfast_models::{ModelRef, Registry};
 use holdfast_proto::v1::batch_score_result::Outcome;
@@ -12,7 +13,6 @@ use holdfast_proto::v1::risk_service_client::RiskServiceClient;
 use holdfast_proto::v1::{
     BatchScoreRequest, FeatureRow, FeatureValue, Missing, RecommendRequest, ScoreRequest, Subject, subject,
 };
-use crate::program::{Server, TRAIN, real_data, trained};
 use tonic::transport::Channel;
 
 fn text(path: &Path) -> &str {
@@ -48,7 +48,15 @@ async fn what_serves_is_what_trained(history: &Path, folder: &Path) {
     let scores = folder.join("scores.csv");
     let as_of = keys[0].as_of.to_string();
     let _ = trained(&[
-        "score", "--registry", text(&registry), "--history", text(history), "--as-of", &as_of, "--out", text(&scores),
+        "score",
+        "--registry",
+        text(&registry),
+        "--history",
+        text(history),
+        "--as-of",
+        &as_of,
+        "--out",
+        text(&scores),
     ]);
     let batch = probabilities(&scores);
     assert_eq!(batch.len(), keys.len());
@@ -56,7 +64,8 @@ async fn what_serves_is_what_trained(history: &Path, folder: &Path) {
     let server = Server::start(&registry, &[]);
     let mut client = RiskServiceClient::connect(format!("http://{}", server.addr)).await.unwrap();
     let subjects = keys.iter().map(|key| by_id(&key.account_id)).collect();
-    let answer = client.batch_score(BatchScoreRequest { subjects, ..Default::default() }).await.unwrap().into_inner();
+    let answer =
+        client.batch_score(BatchScoreRequest { subjects, ..Default::default() }).await.unwrap().into_inner();
     for (key, result) in keys.iter().zip(answer.results) {
         let Some(Outcome::Score(score)) = result.outcome else { panic!("{} has no score", key.account_id) };
         assert_eq!(score.probability.to_bits(), batch[&*key.account_id].to_bits(), "{}", key.account_id);
@@ -64,16 +73,21 @@ async fn what_serves_is_what_trained(history: &Path, folder: &Path) {
     }
     let bundle = Registry::at(&registry).load(&"churn".parse::<ModelRef>().unwrap()).unwrap();
     for row in (0..keys.len()).step_by(keys.len() / 7) {
-        let values: BTreeMap<String, FeatureValue> = bundle.manifest.specs.iter().map(|spec| {
-            let kind = match table.column(&spec.name).unwrap().value(row) {
-                Value::Number(number) if number.is_nan() => Sent::Missing(Missing {}),
-                Value::Number(number) if spec.kind == Kind::Boolean => Sent::Boolean(number == 1.0),
-                Value::Number(number) => Sent::Number(number),
-                Value::Text(Some(text)) => Sent::Text(text.to_owned()),
-                Value::Text(None) => Sent::Missing(Missing {}),
-            };
-            (spec.name.clone(), FeatureValue { kind: Some(kind) })
-        }).collect();
+        let values: BTreeMap<String, FeatureValue> = bundle
+            .manifest
+            .specs
+            .iter()
+            .map(|spec| {
+                let kind = match table.column(&spec.name).unwrap().value(row) {
+                    Value::Number(number) if number.is_nan() => Sent::Missing(Missing {}),
+                    Value::Number(number) if spec.kind == Kind::Boolean => Sent::Boolean(number == 1.0),
+                    Value::Number(number) => Sent::Number(number),
+                    Value::Text(Some(text)) => Sent::Text(text.to_owned()),
+                    Value::Text(None) => Sent::Missing(Missing {}),
+                };
+                (spec.name.clone(), FeatureValue { kind: Some(kind) })
+            })
+            .collect();
         let features = FeatureRow { values, ..Default::default() };
         let subject = Some(Subject { by: Some(subject::By::Features(features)) });
         let score = client.score(ScoreRequest { subject }).await.unwrap().into_inner().score.unwrap();
@@ -87,11 +101,15 @@ async fn a_recommendation_says_why_and_what(
     batch: &BTreeMap<String, f64>,
 ) {
     let riskiest = batch.iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
-    let answer = client.recommend(RecommendRequest { subject: Some(by_id(riskiest)) }).await.unwrap().into_inner();
+    let answer =
+        client.recommend(RecommendRequest { subject: Some(by_id(riskiest)) }).await.unwrap().into_inner();
     assert!(!answer.reasons_for.is_empty(), "no reason why {riskiest} is the riskiest");
     assert!(!answer.actions.is_empty(), "nothing to do for {riskiest}");
     let first = &answer.actions[0];
-    assert!(!first.title.is_empty() && !first.reasons.is_empty() && first.due_within_hours > 0.0, "{first:?}");
+    assert!(
+        !first.title.is_empty() && !first.reasons.is_empty() && first.due_within_hours > 0.0,
+        "{first:?}"
+    );
 }
 
 #[tokio::test]
@@ -99,7 +117,15 @@ async fn a_simulated_business() {
     let folder = tempfile::tempdir().unwrap();
     let history = folder.path().join("history");
     let _ = trained(&[
-        "simulate", "--out", text(&history), "--accounts", "250", "--months", "24", "--seed", "11",
+        "simulate",
+        "--out",
+        text(&history),
+        "--accounts",
+        "250",
+        "--months",
+        "24",
+        "--seed",
+        "11",
     ]);
     let checked = trained(&["check", "--history", text(&history)]);
     assert!(checked.contains("subscriptions") && checked.contains("usage_events"), "{checked}");
@@ -117,9 +143,8 @@ async fn the_real_data_event_log() {
 fn the_same_seed_gives_the_same_bytes_with_one_and_with_two_threads() {
     let folder = tempfile::tempdir().unwrap();
     let history = folder.path().join("history");
-    let _ = trained(&[
-        "simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "5",
-    ]);
+    let _ =
+        trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "5"]);
     let files = ["bundle.holdfast", "features.parquet", "report/report.html", "report/report.json"];
     let bytes = |threads: &str| {
         let registry = folder.path().join(threads);

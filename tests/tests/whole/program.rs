@@ -52,7 +52,7 @@ impl Server {
     ///
     /// # Panics
     /// Where it does not come to listen.
-            pub(crate) fn start(registry: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(registry: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(SERVE)
             .arg("--registry")
             .arg(registry)

@@ -65,7 +65,9 @@ fn dependencies(manifest: &toml::Table, kind: &str) -> BTreeSet<String> {
 fn no_file_is_two_rooms() {
     let long: Vec<_> = hand_written()
         .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "rs" || e == "proto" || e == "toml" || e == "py"))
+        .filter(|path| {
+            path.extension().is_some_and(|e| e == "rs" || e == "proto" || e == "toml" || e == "py")
+        })
         .map(|path| (fs::read_to_string(path).unwrap().lines().count(), shown(path)))
         .filter(|(lines, _)| *lines > LONGEST_FILE)
         .collect();
@@ -79,7 +81,11 @@ fn every_file_is_named_for_what_is_in_it_and_says_so() {
         assert!(!ROOMS_WITHOUT_A_NAME.contains(&name.as_str()), "{}", shown(&path));
         let text = fs::read_to_string(&path).unwrap();
         let is_tests_of_its_parent = name.ends_with("tests.rs");
-        assert!(is_tests_of_its_parent || text.starts_with("//!"), "{} does not say what it is for", shown(&path));
+        assert!(
+            is_tests_of_its_parent || text.starts_with("//!"),
+            "{} does not say what it is for",
+            shown(&path)
+        );
     }
 }
 
@@ -153,7 +159,10 @@ fn architecture_maps_every_room() {
             if ["lib", "main", "bin"].contains(&module) {
                 continue;
             }
-            assert!(map.contains(&format!("`{room}/src/{name}`")), "ARCHITECTURE.md does not say what {room}/src/{name} is for");
+            assert!(
+                map.contains(&format!("`{room}/src/{name}`")),
+                "ARCHITECTURE.md does not say what {room}/src/{name} is for"
+            );
         }
     }
 }

@@ -44,7 +44,13 @@ pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Re
     let verdict = if problems.is_empty() { Verdict::Done } else { Verdict::NotUsable };
     match verdict {
         Verdict::Done => {
-            line(&mut text, format_args!("Ready: holdfast-train run --history {} --registry registry", args.history.display()));
+            line(
+                &mut text,
+                format_args!(
+                    "Ready: holdfast-train run --history {} --registry registry",
+                    args.history.display()
+                ),
+            );
         }
         Verdict::NotUsable => {
             section(&mut text, "Problems", problems.iter().map(|problem| format!("  {problem}\n")));
@@ -86,7 +92,10 @@ fn usable(
     config: &Config,
 ) -> Result<Vec<String>, TrainError> {
     let source = HistorySource::new(history, &args.history)?;
-    line(text, format_args!("Known until {}; {} accounts", source.until, count(source.history.accounts.len())));
+    line(
+        text,
+        format_args!("Known until {}; {} accounts", source.until, count(source.history.accounts.len())),
+    );
     text.push_str("Features\n");
     let groups = feature_groups(&source.history, &source.specs(config)).into_iter().map(|group| {
         let dimension = group.dimension.map_or("", holdfast_features::Dimension::name).to_owned();

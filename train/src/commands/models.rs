@@ -68,7 +68,10 @@ fn verify(args: &VerifyArgs) -> Result<String, TrainError> {
         None => {
             let every = registry.list()?.into_iter().flat_map(|entry| {
                 let name = entry.name;
-                entry.versions.into_iter().map(move |version| ModelRef { name: name.clone(), version: Some(version) })
+                entry
+                    .versions
+                    .into_iter()
+                    .map(move |version| ModelRef { name: name.clone(), version: Some(version) })
             });
             every.collect()
         }

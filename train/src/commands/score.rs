@@ -99,7 +99,8 @@ fn of_history(config: &Config, bundle: &Bundle, keys: &[RowKey], table: &Feature
     let predictions: Vec<Prediction> = assessments.iter().map(|one| one.prediction).collect();
     let text = |text: &str| Some(Text::from(text));
     let accounts = keys.iter().map(|key| Some(key.account_id.clone())).collect();
-    let stages = assessments.iter().map(|one| one.stage.and_then(|placed| text(placed.stage.name()))).collect();
+    let stages =
+        assessments.iter().map(|one| one.stage.and_then(|placed| text(placed.stage.name()))).collect();
     let health = assessments.iter().map(|one| one.health.overall.unwrap_or(f64::NAN)).collect();
     let bands = assessments.iter().map(|one| text(one.band.name())).collect();
     let mut columns = vec![

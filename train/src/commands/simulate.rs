@@ -14,13 +14,9 @@ use crate::progress::Progress;
 /// # Errors
 /// Parameters out of range, a folder that holds something else, or the system's refusal.
 pub(super) fn run(args: &SimulateArgs, progress: &Progress) -> Result<String, TrainError> {
-    let business = Business {
-        n_accounts: args.accounts,
-        n_months: args.months,
-        seed: args.seed,
-        ..Business::default()
-    }
-    .check()?;
+    let business =
+        Business { n_accounts: args.accounts, n_months: args.months, seed: args.seed, ..Business::default() }
+            .check()?;
     let stage = progress.stage("accounts", usize::try_from(args.accounts).unwrap_or(usize::MAX));
     let written = simulate(&business).write(&args.out, |done| stage.at(u64::from(done)))?;
     drop(stage);

@@ -132,8 +132,8 @@ fn ranking_figures(
     let [base_rate, auc, average_precision, lift_10, precision, recall, arr_recall] =
         estimates(all, intervals);
     let blocks = tally.blocks(rows.labels, rows.weights);
-    #[expect(clippy::cast_precision_loss, reason = "a count of rows, far below 2^53")]
-    let n_rows = rows.labels.len() as f64;
+    let unweighted = tally.blocks(rows.labels, &vec![1.0; rows.labels.len()]);
+    let cut = rank::cut(&blocks, options.capacity);
     Ok(Evaluation {
         rows: rows.labels.len(),
         positives: rows.labels.iter().filter(|&&label| label > 0.5).count(),
@@ -152,7 +152,7 @@ fn ranking_figures(
         expected_calibration_error: None,
         at_capacity: precision.zip(recall).map(|(precision, recall)| AtCapacity {
             share: options.capacity,
-            rows: options.capacity * n_rows,
+            rows: rank::reached(&unweighted, cut),
             precision,
             recall,
             arr_recall,

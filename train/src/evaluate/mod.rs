@@ -89,9 +89,9 @@ pub enum Scale {
 /// What happens when the team works through the riskiest rows up to its capacity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AtCapacity {
-    /// The share of rows worked through, 0 to 1.
+    /// The share of rows worked through, by weight, 0 to 1.
     pub share: f64,
-    /// How many rows that is.
+    /// How many rows that is (unweighted; with a fraction where the border cuts a tie).
     pub rows: f64,
     /// The share of them that churned.
     pub precision: Estimate,

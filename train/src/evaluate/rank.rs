@@ -135,6 +135,13 @@ pub fn caught(blocks: &[Block], cut: Cut) -> f64 {
     whole + blocks.get(cut.block).map_or(0.0, |block| cut.part * block.positive)
 }
 
+/// Weight of all rows before `cut`; as in [`caught`], `blocks` may hold other weights.
+#[must_use]
+pub fn reached(blocks: &[Block], cut: Cut) -> f64 {
+    let whole: f64 = blocks.iter().take(cut.block).map(Block::weight).sum();
+    whole + blocks.get(cut.block).map_or(0.0, |block| cut.part * block.weight())
+}
+
 /// Churn rate among the riskiest `share` of the weight over the churn rate of all. `None` without a churned
 /// row or for a share of 0.
 #[must_use]
@@ -238,8 +245,7 @@ mod tests {
         close(average_precision(&weighted), 0.553_311_910_624_688_4);
     }
 
-    /// Oracle: the hypergeometric expectation, scores of the fixture rounded to one decimal
-    /// (numpy: Σ over ties of the share of the tie that still fits).
+    /// By hand: the hypergeometric expectation.
     #[test]
     fn lift_takes_the_expected_value_within_ties() {
         // Two rows fit into 10 %: the single 0.9 and one of the four 0.8, half of which churned.
@@ -251,6 +257,7 @@ mod tests {
         let blocks = blocks(&labels, &scores, &[1.0; 20]);
         close(lift_at(&blocks, 0.1), (1.0 + 0.5) / (4.0 * 0.1));
         close(Some(caught(&blocks, cut(&blocks, 1.0))), 4.0);
+        close(Some(reached(&blocks, cut(&blocks, 0.1))), 2.0);
     }
 
     /// Oracle: empulse 0.13.1 `lift_score(fraction=0.1)` on the fixture (no tie at the border).

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
 use super::{Report, charts, figures, origin, sections};
+use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -45,6 +46,13 @@ pub fn html(report: &Report) -> String {
     .into_string()
 }
 
+/// Whether the share of churned rows differs from the rate by weight: a reader would wonder why.
+fn is_weighted(evaluation: &Evaluation) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "counts of rows, far below 2^53")]
+    let plain = evaluation.positives as f64 / evaluation.rows as f64;
+    (plain - evaluation.base_rate.value).abs() > 0.001
+}
+
 /// The one sentence that a busy reader takes away.
 fn headline(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
@@ -82,6 +90,9 @@ fn top(report: &Report) -> Markup {
                 @if let Some(auc) = evaluation.auc {
                     "Shown one that did and one that did not, the model puts the right one first "
                     (percent(auc.value)) " of the time."
+                }
+                @if is_weighted(&report.evaluation) {
+                    " Rates and figures weigh the rows, so that the rows of one renewal count as one."
                 }
             }
         }

@@ -315,5 +315,4 @@ impl ChurnModel {
 }
 
 #[cfg(test)]
-#[path = "model_tests.rs"]
 mod tests;

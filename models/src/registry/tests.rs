@@ -1,4 +1,5 @@
 use super::*;
+use crate::artifact::BundleError;
 use crate::testing::{bundle, candidates};
 use std::sync::Arc;
 
@@ -73,7 +74,9 @@ fn publishers_at_the_same_time_get_versions_of_their_own() {
     let publishers: Vec<_> = (0..6)
         .map(|_| {
             let (registry, mut bundle) = (Arc::clone(&registry), bundle.clone());
-            std::thread::spawn(move || registry.publish(&name(), &mut bundle, Promotion::Promote).unwrap().version)
+            std::thread::spawn(move || {
+                registry.publish(&name(), &mut bundle, Promotion::Promote).unwrap().version
+            })
         })
         .collect();
     let mut versions: Vec<Version> = publishers.into_iter().map(|thread| thread.join().unwrap()).collect();
@@ -129,20 +132,4 @@ fn the_last_version_number_is_the_end() {
     artifact::write(&last.join(BUNDLE_FILE), b"").unwrap();
     let full = registry.publish(&name(), &mut small(), Promotion::Hold);
     assert!(matches!(full, Err(RegistryError::Full(_))));
-}
-
-#[test]
-fn names_cannot_leave_the_registry() {
-    for text in ["", "..", ".hidden", "a/b", "a\\b", "Churn", "-x", "a b", "é", &"a".repeat(65)] {
-        assert!(matches!(text.parse::<ModelName>(), Err(RegistryError::Name(_))), "{text}");
-    }
-    for text in ["churn", "churn-2.b_c", "7"] {
-        assert_eq!(text.parse::<ModelName>().unwrap().to_string(), text);
-    }
-    for text in ["", "v", "0", "v0", "-1", "+1", "1.0", "latest", "4294967296"] {
-        assert!(matches!(text.parse::<Version>(), Err(RegistryError::Version(_))), "{text}");
-    }
-    assert_eq!(reference("churn@v000012").to_string(), "churn@v000012");
-    assert_eq!(reference("churn@12"), reference("churn@v000012"));
-    assert_eq!(reference("churn").to_string(), "churn");
 }

@@ -64,10 +64,7 @@ fn each_damage_has_its_own_error() {
     let mut manifest = parts.manifest().unwrap();
     manifest.specs[1].name = "other".into();
     let other = serde_json::to_vec(&manifest).unwrap();
-    assert!(matches!(
-        error(&sealed(FORMAT, &other, parts.payload)),
-        BundleError::Disagree("the features")
-    ));
+    assert!(matches!(error(&sealed(FORMAT, &other, parts.payload)), BundleError::Disagree("the features")));
     manifest.format = 9;
     let other = serde_json::to_vec(&manifest).unwrap();
     assert!(matches!(error(&sealed(FORMAT, &other, parts.payload)), BundleError::Disagree("the format")));

@@ -9,15 +9,20 @@
 //! publisher that is killed leaves at most a version folder without a bundle, which nobody reads and the next
 //! publisher removes. Publishers of one model wait for each other on a lock that the system frees when they die.
 
-use std::fmt;
+mod error;
+mod name;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use holdfast_features::write::{WriteError, atomically, sync_folder};
+use holdfast_features::write::{atomically, sync_folder};
 
-use crate::artifact::{self, Bundle, BundleError, BundleFileError};
+pub use error::RegistryError;
+pub use name::{ModelName, ModelRef, Version};
+
+use crate::artifact::{self, Bundle};
 use crate::manifest::Manifest;
 
 /// The file in each version folder.
@@ -31,23 +36,6 @@ const MAX_HISTORY: usize = 50;
 #[derive(Debug, Clone)]
 pub struct Registry {
     root: PathBuf,
-}
-
-/// The name of a model: lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelName(String);
-
-/// The version of a model, from 1; written `v000001`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(pub u32);
-
-/// A model, and one of its versions or else the current one: `NAME` or `NAME@VERSION`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelRef {
-    /// The model.
-    pub name: ModelName,
-    /// `None` for the current one.
-    pub version: Option<Version>,
 }
 
 /// What was published.
@@ -79,83 +67,6 @@ pub enum Promotion {
     Promote,
     /// Not until [`Registry::promote`].
     Hold,
-}
-
-/// Why the registry cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// A name that could leave the registry's folder.
-    #[error(
-        "`{0}` is not a model name: write lower-case letters, digits, `-`, `_` or `.`, beginning with a letter or digit, at most 64"
-    )]
-    Name(String),
-    /// Text that is no version.
-    #[error("`{0}` is not a version: write v000001 or 1")]
-    Version(String),
-    /// The registry has no such model.
-    #[error("{root}: no model `{name}`; it has: {known}", root = .root.display())]
-    NoModel {
-        /// The registry.
-        root: PathBuf,
-        /// The model asked for.
-        name: String,
-        /// The models there are.
-        known: String,
-    },
-    /// The model has no such version.
-    #[error("model `{name}` has no version {version}; it has: {known}")]
-    NoVersion {
-        /// The model.
-        name: String,
-        /// The version asked for.
-        version: Version,
-        /// The versions there are.
-        known: String,
-    },
-    /// No version of the model is in use.
-    #[error("model `{0}` has no current version: promote one")]
-    NoCurrent(String),
-    /// There is no version to go back to.
-    #[error("model `{0}` has no earlier version to roll back to")]
-    NoEarlier(String),
-    /// All version numbers are taken.
-    #[error("model `{0}` has no version number left")]
-    Full(String),
-    /// The pointer does not name a version.
-    #[error("{path}: line {line} is not a version: promote one", path = .path.display())]
-    Pointer {
-        /// The file.
-        path: PathBuf,
-        /// 1-based.
-        line: usize,
-    },
-    /// A bundle of another model or version than its folder says.
-    #[error("{path}: the bundle says it is {found}", path = .path.display())]
-    Misplaced {
-        /// The file.
-        path: PathBuf,
-        /// What the manifest says.
-        found: String,
-    },
-    /// The system refuses.
-    #[error("{path}: cannot {action}: {source}", path = .path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A bundle that cannot be used.
-    #[error(transparent)]
-    File(#[from] BundleFileError),
-    /// The model to be published could not be read back.
-    #[error("not published: {0}")]
-    Unpublishable(BundleError),
-    /// A file was not written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
 }
 
 /// The steps of a publication, after each of which it may be killed.
@@ -234,8 +145,11 @@ impl Registry {
     pub fn list(&self) -> Result<Vec<ModelEntry>, RegistryError> {
         let mut models = Vec::new();
         for folder in entries(&self.root)? {
-            // Folders of other names are not ours.
+            // Files, and folders of other names, are not ours.
             let Ok(name) = ModelName::from_str(&folder) else { continue };
+            if !self.folder(&name).is_dir() {
+                continue;
+            }
             let versions = self.versions(&name)?;
             if !versions.is_empty() {
                 let current = self.history(&name)?.first().copied();
@@ -362,66 +276,6 @@ impl Registry {
     }
 }
 
-impl FromStr for ModelName {
-    type Err = RegistryError;
-
-    fn from_str(text: &str) -> Result<Self, RegistryError> {
-        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let begins = text.bytes().next().is_some_and(is_word);
-        let rest = text.bytes().all(|byte| is_word(byte) || b"-_.".contains(&byte));
-        if begins && rest && text.len() <= 64 {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(RegistryError::Name(text.to_owned()))
-        }
-    }
-}
-
-impl fmt::Display for ModelName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Version {
-    type Err = RegistryError;
-
-    fn from_str(text: &str) -> Result<Self, RegistryError> {
-        let digits = text.strip_prefix('v').unwrap_or(text);
-        let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>().ok());
-        match number.flatten() {
-            Some(number) if number > 0 => Ok(Self(number)),
-            _ => Err(RegistryError::Version(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v{:06}", self.0)
-    }
-}
-
-impl FromStr for ModelRef {
-    type Err = RegistryError;
-
-    fn from_str(text: &str) -> Result<Self, RegistryError> {
-        match text.split_once('@') {
-            Some((name, version)) => Ok(Self { name: name.parse()?, version: Some(version.parse()?) }),
-            None => Ok(Self { name: text.parse()?, version: None }),
-        }
-    }
-}
-
-impl fmt::Display for ModelRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.version {
-            Some(version) => write!(f, "{}@{version}", self.name),
-            None => write!(f, "{}", self.name),
-        }
-    }
-}
-
 fn words(known: &[String]) -> String {
     if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }
@@ -489,5 +343,4 @@ fn check_place(
 }
 
 #[cfg(test)]
-#[path = "registry_tests.rs"]
 mod tests;

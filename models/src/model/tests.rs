@@ -9,7 +9,9 @@ fn one_row_or_a_whole_table_give_the_same_bits() {
         let all = model.predict_table(&table);
         let mut scratch = Scratch::default();
         for (row, whole) in all.iter().enumerate() {
-            for one in [model.predict(table.row(row)), model.predict_with(table.take(&[row]).row(0), &mut scratch)] {
+            for one in
+                [model.predict(table.row(row)), model.predict_with(table.take(&[row]).row(0), &mut scratch)]
+            {
                 assert_eq!(one.probability.to_bits(), whole.probability.to_bits());
                 assert_eq!(one, *whole);
             }

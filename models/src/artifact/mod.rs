@@ -240,7 +240,8 @@ impl<'a> Parts<'a> {
         if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
             return Err(BundleError::UnsupportedVersion { found: format });
         }
-        let length = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
+        let length =
+            |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
         let (Some(n_manifest), Some(n_payload)) = (length(12), length(20)) else { return Err(truncated) };
         check_size("manifest", n_manifest, MAX_MANIFEST_BYTES)?;
         check_size("payload", n_payload, MAX_PAYLOAD_BYTES)?;
@@ -267,5 +268,4 @@ impl<'a> Parts<'a> {
 }
 
 #[cfg(test)]
-#[path = "artifact_tests.rs"]
 mod tests;

@@ -1,0 +1,130 @@
+use super::*;
+use crate::fit::{Candidate, fit, fit_with_curve};
+use holdfast_features::{Column, FeatureSpec, FeatureTable};
+
+/// Risk rises with `x` but for a dip, is high where `x` is missing; `noise` tells nothing.
+fn data(n: usize) -> (FeatureTable, Vec<f64>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut x = Vec::new();
+    let mut noise = Vec::new();
+    let mut labels = Vec::new();
+    for _ in 0..n {
+        let value: f64 = rng.random_range(0.0..10.0);
+        let missing = rng.random_bool(0.1);
+        let dip = (4.0..6.0).contains(&value);
+        let risk = if missing {
+            0.9
+        } else if dip {
+            0.1
+        } else {
+            0.05 + value * 0.06
+        };
+        x.push(if missing { f64::NAN } else { value });
+        noise.push(rng.random_range(0.0..1.0));
+        labels.push(f64::from(u8::from(rng.random_bool(risk))));
+    }
+    let mut specs = ["x", "noise"].map(|name| FeatureSpec::prepared(name, Kind::Number)).to_vec();
+    specs[0].direction = Direction::RaisesRisk;
+    (FeatureTable::new(specs, vec![Column::Number(x), Column::Number(noise)], n).unwrap(), labels)
+}
+
+fn candidate(monotone: Monotone) -> Candidate {
+    let params =
+        Params { rounds: 120, learning_rate: 0.1, column_fraction: 1.0, monotone, ..Params::default() };
+    Candidate::Boost(params.check().unwrap())
+}
+
+fn probe(table: &FeatureTable, values: &[f64]) -> FeatureTable {
+    let noise = Column::Number(vec![0.5; values.len()]);
+    FeatureTable::new(table.specs().to_vec(), vec![Column::Number(values.to_vec()), noise], values.len())
+        .unwrap()
+}
+
+#[test]
+fn recovers_a_known_risk_with_its_dip_and_its_missing_values() {
+    let (table, labels) = data(6_000);
+    let rows: Vec<usize> = (0..6_000).collect();
+    let weights = vec![1.0; 6_000];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let fitted = fit(&candidate(Monotone::Free), &training, 1).unwrap();
+    let probe = probe(&table, &[2.0, 5.0, 9.0, f64::NAN]);
+    let risks: Vec<f64> = fitted.margins(&probe, &[0, 1, 2, 3]).into_iter().map(sigmoid).collect();
+    for (risk, expected) in risks.iter().zip([0.17, 0.1, 0.59, 0.9]) {
+        assert!((risk - expected).abs() < 0.08, "{risks:?}");
+    }
+}
+
+#[test]
+fn a_declared_direction_is_never_violated() {
+    let (table, labels) = data(3_000);
+    let rows: Vec<usize> = (0..3_000).collect();
+    let weights = vec![1.0; 3_000];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let ascending: Vec<f64> = (0..200).map(|step| f64::from(step) * 0.05).collect();
+    let probe = probe(&table, &ascending);
+    let steps: Vec<usize> = (0..200).collect();
+    let rises = |monotone| {
+        let fitted = fit(&candidate(monotone), &training, 1).unwrap();
+        fitted.margins(&probe, &steps).windows(2).all(|pair| pair[1] >= pair[0] - 1e-12)
+    };
+    assert!(rises(Monotone::Declared));
+    assert!(!rises(Monotone::Free), "the dip is found when directions are ignored");
+}
+
+#[test]
+fn the_same_bits_for_any_thread_count() {
+    let (table, labels) = data(60_000);
+    let rows: Vec<usize> = (0..60_000).collect();
+    let weights: Vec<f64> = (0..60_000).map(|row| 1.0 / f64::from(row % 3 + 1)).collect();
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let few = candidate(Monotone::Free).with_rounds(5);
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let one = pool(1).install(|| fit(&few, &training, 5).unwrap());
+    let three = pool(3).install(|| fit(&few, &training, 5).unwrap());
+    assert_eq!(one, three);
+    assert_ne!(one, fit(&few, &training, 6).unwrap());
+}
+
+#[test]
+fn the_curve_ends_at_the_models_own_loss_and_fewer_rounds_are_its_beginning() {
+    let (table, labels) = data(2_000);
+    let rows: Vec<usize> = (0..1_500).collect();
+    let held_out: Vec<usize> = (1_500..2_000).collect();
+    let weights = vec![1.0; 2_000];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let candidate = candidate(Monotone::Declared);
+    let (fitted, curve) = fit_with_curve(&candidate, &training, &held_out, 2).unwrap();
+    let curve = curve.unwrap();
+    assert_eq!(curve.len(), 120);
+    assert!(curve[30] < curve[0]);
+    for rounds in [120, 30] {
+        let margins = fitted.clone().truncated(rounds).margins(&table, &held_out);
+        let loss = log_loss(&margins, &labels[1_500..], &weights[1_500..]);
+        assert!((loss - curve[rounds - 1]).abs() < 1e-12);
+    }
+    let short = fit(&candidate.with_rounds(30), &training, 2).unwrap();
+    assert_eq!(short, fitted.truncated(30));
+}
+
+#[test]
+fn a_weight_of_two_equals_the_row_twice() {
+    let (table, labels) = data(500);
+    let rows: Vec<usize> = (0..500).collect();
+    let exact =
+        Params { row_fraction: 1.0, column_fraction: 1.0, rounds: 10, min_rows: 1, ..Params::default() };
+    let exact = Candidate::Boost(exact.check().unwrap());
+    let weights: Vec<f64> = (0..500).map(|row| if row < 200 { 2.0 } else { 1.0 }).collect();
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let weighted = fit(&exact, &training, 0).unwrap().margins(&table, &rows);
+    let twice: Vec<usize> = (0..500).chain(0..200).collect();
+    let training = TrainingRows { weights: &[1.0; 500], rows: &twice, ..training };
+    let repeated = fit(&exact, &training, 0).unwrap().margins(&table, &rows);
+    for (a, b) in weighted.iter().zip(&repeated) {
+        assert!((a - b).abs() < 1e-9);
+    }
+}

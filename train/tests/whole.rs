@@ -1,0 +1,206 @@
+//! The whole training side on a small simulated business: run, score, features, models.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use holdfast_features::read::feature_file;
+use holdfast_models::{Bundle, ModelRef, Registry};
+use tempfile::TempDir;
+
+fn train(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_holdfast-train"))
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn succeed(directory: &Path, arguments: &[&str]) -> String {
+    let output = train(directory, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const CONFIG: &str = "[training]\nlearners = [\"logistic\"]\nreplicates = 40\n";
+
+/// A business with two published versions.
+fn business() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::write(at.join("holdfast.toml"), CONFIG).unwrap();
+    succeed(at, &["simulate", "--out", "business", "--accounts", "250", "--months", "24", "--seed", "3"]);
+    for _ in 0..2 {
+        succeed(at, &RUN);
+    }
+    directory
+}
+
+const RUN: [&str; 7] =
+    ["run", "--history", "business", "--registry", "registry", "--config", "holdfast.toml"];
+
+fn bundle(directory: &Path, model: &str) -> Bundle {
+    Registry::at(&directory.join("registry")).load(&model.parse::<ModelRef>().unwrap()).unwrap()
+}
+
+/// The columns of a CSV file's line after `account_id` and `as_of`.
+fn scores(path: &Path) -> Vec<(String, Vec<String>)> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("account_id,as_of,probability,p_low,p_high,stage,health,band"));
+    lines
+        .map(|line| {
+            let mut cells = line.split(',').map(str::to_owned);
+            (cells.next().unwrap(), cells.skip(1).collect())
+        })
+        .collect()
+}
+
+/// One test: the business takes a while, and test runners start a process for each test.
+#[test]
+fn from_a_history_to_scores() {
+    let business = business();
+    let at = business.path();
+    the_same_input_gives_the_same_bytes(at);
+    a_batch_score_is_bit_for_bit_what_the_bundle_says_of_the_stored_features(at);
+    a_published_version_has_its_features_and_report_and_they_agree_with_the_bundle(at);
+    features_are_written_as_they_were_computed(at);
+    check_says_ready_and_prints_the_rules(at);
+}
+
+fn the_same_input_gives_the_same_bytes(at: &Path) {
+    let [first, second] = ["churn@1", "churn@2"].map(|model| bundle(at, model));
+    assert_eq!(first.model, second.model);
+    assert_eq!(first.benchmarks, second.benchmarks);
+    assert_eq!(first.manifest.metrics, second.manifest.metrics);
+    let features = |version: &str| fs::read(at.join("registry/churn").join(version).join("features.parquet"));
+    assert_eq!(features("v000001").unwrap(), features("v000002").unwrap());
+    let alone = ["run", "--history", "business", "--registry", "alone", "--config", "holdfast.toml"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-train"));
+    let single = command.current_dir(at).args(alone).env("RAYON_NUM_THREADS", "1").output().unwrap();
+    assert!(single.status.success());
+    let alone = Registry::at(&at.join("alone")).load(&"churn".parse().unwrap()).unwrap();
+    assert_eq!(alone.model, first.model);
+}
+
+fn a_batch_score_is_bit_for_bit_what_the_bundle_says_of_the_stored_features(at: &Path) {
+    let bundle = bundle(at, "churn");
+    let until = bundle.manifest.provenance.as_of.unwrap().to_string();
+    succeed(
+        at,
+        &[
+            "score",
+            "--registry",
+            "registry",
+            "--history",
+            "business",
+            "--as-of",
+            &until,
+            "--out",
+            "scores.csv",
+        ],
+    );
+    let (keys, table) = feature_file(&at.join("registry/churn/v000002/features.parquet")).unwrap();
+    let predictions = bundle.model.predict_table(&bundle.model.align(&table).unwrap());
+    let scores = scores(&at.join("scores.csv"));
+    assert_eq!(scores.len(), keys.len());
+    assert!(scores.len() > 100);
+    for ((key, prediction), (account, cells)) in keys.iter().zip(&predictions).zip(&scores) {
+        assert_eq!(&*key.account_id, account);
+        let said = [prediction.probability, prediction.p_low, prediction.p_high];
+        let read: Vec<u64> = cells[..3].iter().map(|cell| cell.parse::<f64>().unwrap().to_bits()).collect();
+        assert_eq!(read, said.map(f64::to_bits));
+        assert!(["healthy", "low", "medium", "high"].contains(&cells[5].as_str()), "{cells:?}");
+    }
+}
+
+fn a_published_version_has_its_features_and_report_and_they_agree_with_the_bundle(at: &Path) {
+    let folder = at.join("registry/churn/v000002");
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("report/report.json")).unwrap()).unwrap();
+    assert_eq!(report["generated_for"], "churn@v000002");
+    assert_eq!(report["evaluation"], bundle(at, "churn@2").manifest.metrics);
+    let auc = report["evaluation"]["auc"]["value"].as_f64().unwrap();
+    assert!(auc > 0.65, "AUC {auc} on later rows of a business whose churn can be foreseen");
+    assert!(fs::read_to_string(folder.join("report/report.html")).unwrap().contains("churn@v000002"));
+}
+
+fn features_are_written_as_they_were_computed(at: &Path) {
+    let arguments = ["features", "--history", "business", "--as-of", "2023-06-30,2023-07-31", "--out"];
+    succeed(at, &[&arguments[..], &["features.parquet"]].concat());
+    let (keys, table) = feature_file(&at.join("features.parquet")).unwrap();
+    assert_eq!(keys.len(), table.n_rows());
+    let dates: std::collections::BTreeSet<String> = keys.iter().map(|key| key.as_of.to_string()).collect();
+    assert_eq!(dates.into_iter().collect::<Vec<_>>(), ["2023-06-30", "2023-07-31"]);
+    succeed(at, &[&arguments[..], &["features.csv"]].concat());
+    let text = fs::read_to_string(at.join("features.csv")).unwrap();
+    assert_eq!(text.lines().count(), keys.len() + 1);
+    assert!(text.starts_with("account_id,as_of,"));
+}
+
+fn check_says_ready_and_prints_the_rules(at: &Path) {
+    let text = succeed(at, &["check", "--history", "business"]);
+    for part in ["usage_events", "Renewals:", "decisions.guardrails.approval_arr = 10000 (default)", "Ready:"]
+    {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn models_are_listed_verified_and_rolled_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let rows: String = (0..120)
+        .map(|row| format!("{},{},{}\n", row % 9, ["x", "y", "z"][row % 3], u8::from(row % 9 + row % 3 > 6)))
+        .collect();
+    fs::write(at.join("customers.csv"), format!("visits,plan,churned\n{rows}")).unwrap();
+    fs::write(at.join("holdfast.toml"), CONFIG).unwrap();
+    let table = ["table", "--data", "customers.csv", "--label", "churned", "--registry", "registry"];
+    let table = [&table[..], &["--config", "holdfast.toml", "--predictions", "predictions.csv"]].concat();
+    succeed(at, &table);
+    succeed(at, &table);
+    let predictions = fs::read_to_string(at.join("predictions.csv")).unwrap();
+    let rows: Vec<&str> = predictions.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(rows, (0..120).map(|row| row.to_string()).collect::<Vec<_>>());
+
+    let models = |arguments: &[&str]| {
+        succeed(at, &[&["models"], &arguments[..1], &["--registry", "registry"], &arguments[1..]].concat())
+    };
+    assert!(models(&["list"]).contains("customers@v000002  current"));
+    assert_eq!(models(&["verify"]).matches("is intact").count(), 2);
+    assert!(models(&["rollback", "customers"]).contains("v000001"));
+    assert!(models(&["list"]).contains("customers@v000001  current"));
+    models(&["promote", "customers@2"]);
+    let manifest: serde_json::Value = serde_json::from_str(&models(&["show", "customers"])).unwrap();
+    assert_eq!(
+        (&manifest["version"], &manifest["provenance"]["positive_label"]),
+        (&"v000002".into(), &"1".into())
+    );
+
+    succeed(at, &["score", "--registry", "registry", "--data", "customers.csv", "--out", "scores.csv"]);
+    let scores = fs::read_to_string(at.join("scores.csv")).unwrap();
+    assert_eq!((scores.lines().count(), scores.lines().next()), (121, Some("row,probability,p_low,p_high")));
+
+    let path = at.join("registry/customers/v000001/bundle.holdfast");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let output = train(at, &["models", "verify", "--registry", "registry"]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("v000001") && stderr.contains("checksum"), "{stderr}");
+    let output = train(
+        at,
+        &["score", "--registry", "registry", "--history", "x", "--as-of", "2024-01-01", "--out", "s.csv"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--data FILE"));
+}
