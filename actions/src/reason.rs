@@ -114,14 +114,11 @@ fn subject(spec: &FeatureSpec) -> &str {
 
 fn quantity(spec: &FeatureSpec, value: f64) -> String {
     if spec.kind == Kind::Boolean {
-        return match value {
-            0.0 => "no".to_owned(),
-            1.0 => "yes".to_owned(),
-            share => format!("{:.0} % yes", share * 100.0),
-        };
+        // A median between two knots lies between no and yes.
+        return if value >= 0.5 { "yes" } else { "no" }.to_owned();
     }
     match spec.unit.as_str() {
-        "" => readable(value),
+        "" | "score" => readable(value),
         "share" => format!("{} %", readable(value * 100.0)),
         unit => format!("{} {unit}", readable(value)),
     }

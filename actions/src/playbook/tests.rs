@@ -80,7 +80,7 @@ fn mistakes_of_all_files_come_together() {
     let broken = GOOD.replace("title = \"Call\"\n", "").replace("cost = 0", "cost = -1");
     let found = read(&[("a.toml", &broken), ("b.toml", "x = = 1"), ("c.toml", "[play.call]\n")]).unwrap_err();
     let places: Vec<&str> = found.lines().map(|line| line.split(": ").next().unwrap()).collect();
-    assert_eq!(places, ["a.toml:2", "a.toml:13", "b.toml:1", "c.toml:1"], "{found}");
+    assert_eq!(places, ["a.toml:2", "a.toml:12", "b.toml:1", "c.toml:1"], "{found}");
 }
 
 #[test]

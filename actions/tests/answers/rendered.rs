@@ -36,7 +36,9 @@ pub(crate) fn rendered(answer: &Answer) -> String {
             action.owner_role,
             action.channel.name()
         ));
-        action.approval.iter().for_each(|why| line(format!("   approval: {why}")));
+        if let Some(why) = &action.approval {
+            line(format!("   approval: {why}"));
+        }
         action.reasons.iter().for_each(|why| line(format!("   because: {why}")));
         line(format!("   says: {}", action.talking_points[0]));
     }
