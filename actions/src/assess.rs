@@ -1,13 +1,14 @@
 //! How an account stands: probability, stage, health, band and signals, without any advice.
 
+use holdfast_features::Row;
 use holdfast_features::signal::{self, Peers, Signal, SignalKind};
 use holdfast_features::stage::{self, Placement};
-use holdfast_models::{Bundle, Prediction};
+use holdfast_models::{Benchmarks, Bundle, Prediction};
 use serde::Serialize;
 
 use crate::band::Band;
 use crate::facts::{Account, Facts};
-use crate::health::{self, Health};
+use crate::health::{BENCHMARK, Health};
 use crate::policy::Policy;
 
 /// How an account stands.
@@ -38,13 +39,9 @@ pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assess
     let row = account.row;
     let benchmarks = &bundle.benchmarks;
     let segment = row.text(benchmarks.segment_column());
-    let share_below =
-        |feature: &str, value: f64| Some(benchmarks.percentile(segment, feature, value)? / 100.0);
-
     let prediction = bundle.model.predict(row);
-    let is_placed = stage::INPUTS.iter().any(|input| row.number(input).is_some());
-    let placement = is_placed.then(|| stage::of(row, &policy.stages));
-    let health = policy.health.health(row, placement.map(|placement| placement.stage), share_below);
+    let placement = placement(policy, row);
+    let health = health(policy, benchmarks, row, placement);
 
     let peers =
         Peers { median_distinct_events_28d: benchmarks.quantile(segment, "distinct_events_28d", 50.0) };
@@ -62,7 +59,9 @@ pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assess
     Assessment {
         prediction,
         stage: placement,
-        health_percentile: health.overall.and_then(|overall| share_below(health::BENCHMARK, overall)),
+        health_percentile: health
+            .overall
+            .and_then(|overall| Some(benchmarks.percentile(segment, BENCHMARK, overall)? / 100.0)),
         health,
         health_band,
         band,
@@ -86,6 +85,25 @@ impl Assessment {
             health_percentile: self.health_percentile,
         }
     }
+}
+
+/// The stage of the account in `row`; `None` where nothing of what tells it is known.
+pub(crate) fn placement(policy: &Policy, row: Row<'_>) -> Option<Placement> {
+    let is_placed = stage::INPUTS.iter().any(|input| row.number(input).is_some());
+    is_placed.then(|| stage::of(row, &policy.stages))
+}
+
+/// The health of the account in `row` against its segment.
+pub(crate) fn health(
+    policy: &Policy,
+    benchmarks: &Benchmarks,
+    row: Row<'_>,
+    placement: Option<Placement>,
+) -> Health {
+    let segment = row.text(benchmarks.segment_column());
+    policy.health.health(row, placement.map(|placement| placement.stage), |feature, value| {
+        Some(benchmarks.percentile(segment, feature, value)? / 100.0)
+    })
 }
 
 /// A fall from the best reading of the days before.

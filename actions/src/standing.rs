@@ -1,44 +1,42 @@
-//! Benchmarks that also know how healthy the accounts of a segment are.
+//! Where accounts stand among those learnt from: benchmarks, with the overall health among them.
 
 use holdfast_features::matrix::TableError;
-use holdfast_features::stage;
 use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind, Role};
-use holdfast_models::Benchmarks;
+use holdfast_models::{Benchmarks, benchmark};
+use rayon::prelude::*;
 
+use crate::assess::{health, placement};
 use crate::health::BENCHMARK;
 use crate::policy::Policy;
 
-/// The benchmarks of the given `rows` of `table`, with the overall health of these rows filed under
-/// [`BENCHMARK`], so that an account's quartile in its segment is known when it is answered.
+/// The overall health, 0 to 100, of each row of `table` against `benchmarks`; NaN where no dimension has data.
+#[must_use]
+pub fn overall_health(policy: &Policy, benchmarks: &Benchmarks, table: &FeatureTable) -> Vec<f64> {
+    (0..table.n_rows())
+        .into_par_iter()
+        .map(|index| {
+            let row = table.row(index);
+            health(policy, benchmarks, row, placement(policy, row)).overall.unwrap_or(f64::NAN)
+        })
+        .collect()
+}
+
+/// The benchmarks of `rows` of `table`, in which [`BENCHMARK`] is the overall health against these very rows, so
+/// that an account's quartile in its segment is known when it is answered.
 ///
 /// # Errors
 /// [`TableError::Duplicate`] where the table has a column of that name.
-pub fn benchmarks(
-    policy: &Policy,
-    table: &FeatureTable,
-    rows: &[usize],
-    segment_column: &str,
-) -> Result<Benchmarks, TableError> {
-    let benchmarks = Benchmarks::fit(table, rows, segment_column);
-    let mut healths = vec![f64::NAN; table.n_rows()];
-    for &index in rows {
-        let row = table.row(index);
-        let segment = row.text(segment_column);
-        let stage = stage::of(row, &policy.stages).stage;
-        let health = policy.health.health(row, Some(stage), |feature, value| {
-            Some(benchmarks.percentile(segment, feature, value)? / 100.0)
-        });
-        healths[index] = health.overall.unwrap_or(f64::NAN);
-    }
-    let spec = FeatureSpec {
+pub fn benchmarks(policy: &Policy, table: &FeatureTable, rows: &[usize]) -> Result<Benchmarks, TableError> {
+    let without_health = Benchmarks::fit(table, rows, benchmark::SEGMENT_COLUMN);
+    let health = overall_health(policy, &without_health, table);
+    let mut specs = table.specs().to_vec();
+    let mut columns = table.columns().to_vec();
+    specs.push(FeatureSpec {
         role: Role::Context,
         direction: Direction::LowersRisk,
         ..FeatureSpec::prepared(BENCHMARK, Kind::Number)
-    };
-    let mut specs = table.specs().to_vec();
-    let mut columns = table.columns().to_vec();
-    specs.push(spec);
-    columns.push(Column::Number(healths));
+    });
+    columns.push(Column::Number(health));
     let table = FeatureTable::new(specs, columns, table.n_rows())?;
-    Ok(Benchmarks::fit(&table, rows, segment_column))
+    Ok(Benchmarks::fit(&table, rows, benchmark::SEGMENT_COLUMN))
 }

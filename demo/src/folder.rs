@@ -1,8 +1,10 @@
 //! The demo's own folder: written anew by each run, and never another's.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use holdfast_features::write::{self, WriteError};
 
 /// Its presence says that the folder is a demo's.
 const MARK: &str = ".holdfast-demo";
@@ -16,7 +18,17 @@ pub(crate) struct Folder {
     pub registry: PathBuf,
     /// The report.
     pub report: PathBuf,
+    /// The configuration of the training run.
+    pub config: PathBuf,
 }
+
+/// Fewer folds and candidates than by default: a demo is over before the coffee is cold.
+const CONFIG: &str = "\
+[training]
+folds = 3
+finalists = 2
+replicates = 200
+";
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +36,9 @@ pub(crate) enum FolderError {
     /// It holds something that no demo wrote.
     #[error("{} is not empty and no earlier demo's folder: name another with --dir", .0.display())]
     Occupied(PathBuf),
+    /// The configuration could not be written.
+    #[error(transparent)]
+    Config(#[from] WriteError),
     /// The operating system refused.
     #[error("{}: {source}", .path.display())]
     Io {
@@ -55,14 +70,19 @@ impl Folder {
             io::ErrorKind::AlreadyExists => Ok(()),
             _ => Err(FolderError::Io { path: mark.clone(), source: error }),
         })?;
-        let folder =
-            Self { history: dir.join("history"), registry: dir.join("registry"), report: dir.join("report") };
+        let folder = Self {
+            history: dir.join("history"),
+            registry: dir.join("registry"),
+            report: dir.join("report"),
+            config: dir.join("holdfast.toml"),
+        };
         for part in [&folder.history, &folder.registry, &folder.report] {
             match fs::remove_dir_all(part) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(part)(error)),
                 _ => {}
             }
         }
+        write::atomically(&folder.config, |file| file.write_all(CONFIG.as_bytes()))?;
         Ok(folder)
     }
 }

@@ -89,13 +89,14 @@ fn simulate_business(cli: &Cli, folder: &Folder) -> anyhow::Result<()> {
 fn train(folder: &Folder) -> anyhow::Result<()> {
     let step = Step::begin(2, "Learn which accounts do not renew, and how sure that is");
     step.command(&format!(
-        "holdfast-train run --history {} --registry {} --report {}",
+        "holdfast-train run --history {} --registry {} --report {} --config {}",
         folder.history.display(),
         folder.registry.display(),
-        folder.report.display()
+        folder.report.display(),
+        folder.config.display()
     ));
     let args = RunArgs {
-        input: HistoryArgs { history: folder.history.clone(), config: None },
+        input: HistoryArgs { history: folder.history.clone(), config: Some(folder.config.clone()) },
         registry: folder.registry.clone(),
         report: Some(folder.report.clone()),
         snapshots: None,
@@ -123,12 +124,8 @@ async fn ask(running: &Running, folder: &Folder) -> anyhow::Result<()> {
     let model = client.model().await?;
     let accounts = ask::accounts(&folder.registry, &model)?;
     let scores = client.score_all(&accounts.keys().collect::<Vec<_>>()).await?;
-    step.end(&format!(
-        "{}@{} scored {} accounts; these are the {SHOWN} riskiest:\n",
-        model.name,
-        model.version,
-        count(scores.len())
-    ));
+    step.end(&format!("{}@{} scored {} accounts", model.name, model.version, count(scores.len())));
+    say(&format!("The {SHOWN} riskiest:\n"));
     let truth = truth_at_the_end(&folder.history)?;
     for (rank, score) in scores.iter().take(SHOWN).enumerate() {
         let answer = client.recommend(&score.account_id).await?;

@@ -10,6 +10,10 @@ use crate::ask::Contract;
 
 /// The width of every line.
 pub(crate) const WIDTH: usize = 100;
+/// Reasons in either direction.
+const SHOWN_REASONS: usize = 4;
+/// Log-odds below which a reason is not worth a line.
+const TELLING: f64 = 0.02;
 /// Cells of the bar that shows a probability.
 const BAR: usize = 40;
 
@@ -24,16 +28,18 @@ pub(crate) fn card(
     if let Some(score) = &answer.score {
         lines.push(headline(rank, score, contract));
         lines.push(String::new());
-        lines.extend(risk(score, truth));
+        lines.extend(risk(score, contract, truth));
         lines.extend(score.health.as_ref().map(health));
     }
     for (title, sign, reasons) in
         [("Why", '+', &answer.reasons_for), ("What speaks against", '−', &answer.reasons_against)]
     {
-        if !reasons.is_empty() {
+        let telling: Vec<&Reason> =
+            reasons.iter().filter(|reason| reason.logit.abs() >= TELLING).take(SHOWN_REASONS).collect();
+        if !telling.is_empty() {
             lines.push(String::new());
             lines.push(format!("   {title}"));
-            lines.extend(reasons.iter().take(4).flat_map(|reason| reason_lines(sign, reason)));
+            lines.extend(telling.into_iter().flat_map(|reason| reason_lines(sign, reason)));
         }
     }
     if !answer.signals.is_empty() {
@@ -72,9 +78,11 @@ fn headline(rank: usize, score: &Score, contract: &Contract) -> String {
     title + &"─".repeat(rest)
 }
 
-fn risk(score: &Score, truth: Option<f64>) -> Vec<String> {
+fn risk(score: &Score, contract: &Contract, truth: Option<f64>) -> Vec<String> {
+    let is_later = contract.days_to_term_end.is_some_and(|days| days > f64::from(score.horizon_days));
     let question = match score.horizon_days {
         0 => "churn risk".to_owned(),
+        _ if is_later => "churn risk at the end of its term".to_owned(),
         days => format!("churn risk within {days} days"),
     };
     let mut lines = vec![format!(
@@ -276,6 +284,7 @@ mod tests {
         };
         let reason = Reason {
             dimension: Dimension::Relationship.into(),
+            logit: 0.7,
             text: "The executive sponsor left 12 days ago.".to_owned(),
             ..Reason::default()
         };

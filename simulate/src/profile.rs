@@ -148,9 +148,9 @@ impl Profile {
 
 fn draw_term_months(rng: &mut impl Rng) -> u32 {
     match rng.random::<f64>() {
-        ..0.15 => 1,
-        ..0.24 => 3,
-        ..0.36 => 6,
+        ..0.14 => 1,
+        ..0.20 => 3,
+        ..0.34 => 6,
         _ => 12,
     }
 }
@@ -170,8 +170,8 @@ fn draw_arr(rng: &mut impl Rng, term_months: u32) -> f64 {
 
 fn draw_billing_months(rng: &mut impl Rng, term_months: u32) -> u32 {
     match (term_months, rng.random::<f64>()) {
-        (1, _) | (_, ..0.35) => 1,
-        (3, _) | (_, ..0.7) => 3,
+        (1, _) | (_, ..0.45) => 1,
+        (3, _) | (_, ..0.8) => 3,
         _ => term_months,
     }
 }

@@ -18,8 +18,8 @@ use crate::report::{Block, DataSummary, Protocol, Seed, TableSummary};
 use crate::rows::{HistoryRows, Roles, SelectionPlan};
 use crate::select::LearningRows;
 use crate::split::n_positives;
-use crate::standing::{benchmarks, overall_health};
 use crate::summary::Context;
+use holdfast_actions::standing::{benchmarks, overall_health};
 
 /// The feature of the simplest rule.
 const LAST_USE: &str = "days_since_last_use";

@@ -23,7 +23,6 @@ pub mod report;
 pub mod rows;
 pub mod select;
 pub mod split;
-pub mod standing;
 pub mod summary;
 
 pub use error::TrainError;

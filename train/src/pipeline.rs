@@ -15,8 +15,8 @@ use crate::procedure::later_block;
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
 use crate::rows::{HistoryRows, labelled};
-use crate::standing::benchmarks;
 use crate::summary::{by_fold, headline, report};
+use holdfast_actions::standing::benchmarks;
 
 /// The model's name where nobody gives one.
 const DEFAULT_NAME: &str = "churn";

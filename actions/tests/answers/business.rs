@@ -126,7 +126,7 @@ pub(crate) fn business(policy: &Policy) -> Business {
     let rows: Vec<_> = (0..ROWS).map(made_up).collect();
     let history = table(&rows);
     let every: Vec<usize> = (0..ROWS).collect();
-    let benchmarks = standing::benchmarks(policy, &history, &every, SEGMENT_COLUMN).unwrap();
+    let benchmarks = standing::benchmarks(policy, &history, &every).unwrap();
     let labels: Vec<f64> = every.iter().map(|&row| churned(row)).collect();
     let bundle = bundle(&history, &labels, benchmarks, ProvenanceKind::History);
     Business { bundle, accounts: table(&by_hand()), history }

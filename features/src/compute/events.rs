@@ -34,16 +34,16 @@ pub(super) struct NamedEvent {
 }
 
 const MEASURES: [(EventMeasure, &str); 10] = [
-    (EventMeasure::Count7, "events_7d:"),
-    (EventMeasure::Count28, "events_28d:"),
+    (EventMeasure::Count7, "events_7d__"),
+    (EventMeasure::Count28, "events_28d__"),
     (EventMeasure::Weekly, "events_per_week__"),
-    (EventMeasure::Ratio28, "events_ratio_28d:"),
-    (EventMeasure::Days28, "active_days_28d:"),
+    (EventMeasure::Ratio28, "events_ratio_28d__"),
+    (EventMeasure::Days28, "active_days_28d__"),
     (EventMeasure::DaysSince, "days_since_last_use__"),
-    (EventMeasure::Value7, "value_7d:"),
+    (EventMeasure::Value7, "value_7d__"),
     (EventMeasure::ValueWeekly, "value_per_week__"),
-    (EventMeasure::Value28, "value_28d:"),
-    (EventMeasure::ValueRatio28, "value_ratio_28d:"),
+    (EventMeasure::Value28, "value_28d__"),
+    (EventMeasure::ValueRatio28, "value_ratio_28d__"),
 ];
 
 /// The measure and the event of a feature's name.

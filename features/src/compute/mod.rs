@@ -1,11 +1,10 @@
 //! Facts → features: one kernel for training and serving alike.
 //!
 //! Each feature is declared once, with all that a reader needs and how it is computed. The kernel sees one
-//! account's facts at a time (beside them only the book's rates of churn), sorted by the time they became known, and uses only those before the
+//! account's facts at a time, sorted by the time they became known, and uses only those before the
 //! observation; outcomes (solved, paid, left, reached) only once their own time is past. Accounts are
 //! computed in parallel and written in the order of the keys, so neither threads nor neighbours show.
 
-mod book;
 mod context;
 mod declared;
 mod engagement;
@@ -18,7 +17,6 @@ mod usage_window;
 mod view;
 mod window;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -31,7 +29,6 @@ use crate::snapshot::Snapshot;
 use crate::spec::{FeatureSpec, Kind};
 use crate::stage::{self, StageConfig};
 use crate::time::Timestamp;
-use book::Book;
 use plan::{Column, Plan};
 use usage_window::UsageSweep;
 use view::View;
@@ -118,7 +115,6 @@ struct Whole<'a> {
     mrr_is_told: bool,
     until: Option<Timestamp>,
     currency: Option<&'a Text>,
-    book: Book,
 }
 
 /// Events with features of their own, unless configured.
@@ -174,7 +170,7 @@ pub fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
 /// [`ComputeError`] names the feature that this history cannot give, or the account that it does not have.
 pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<FeatureTable, ComputeError> {
     let plan = Plan::new(history, specs)?;
-    let whole = Whole::of(history, keys);
+    let whole = Whole::of(history);
     let mut order: Vec<(usize, Timestamp, usize)> = Vec::with_capacity(keys.len());
     for (row, key) in keys.iter().enumerate() {
         let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&key.account_id));
@@ -259,15 +255,13 @@ fn cell(column: &Column, plan: &Plan, view: &View<'_>) -> Cell {
 }
 
 impl<'a> Whole<'a> {
-    fn of(history: &'a History, keys: &[Key]) -> Self {
+    fn of(history: &'a History) -> Self {
         let mut events = history.accounts.iter().flat_map(|facts| &facts.subscription_events);
-        let times: BTreeSet<Timestamp> = keys.iter().map(|key| key.as_of).collect();
         Self {
             usage_is_daily: history.tables.iter().any(|summary| summary.table == "usage_daily"),
             mrr_is_told: events.any(|event| event.mrr_after.is_some()),
             until: history.until,
             currency: history.currency.as_ref(),
-            book: Book::at(history, &times),
         }
     }
 

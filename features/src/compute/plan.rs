@@ -2,7 +2,7 @@
 
 use super::declared::{CURRENCY, Declared, Needs};
 use super::events::{self, EventMeasure};
-use super::{ComputeConfig, ComputeError, book, context, engagement, financial, relationship, usage};
+use super::{ComputeConfig, ComputeError, context, engagement, financial, relationship, usage};
 use crate::history::{Candidate, History, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
 use crate::stage;
@@ -37,7 +37,7 @@ fn declarations() -> impl Iterator<Item = &'static Declared> {
     std::iter::once(usage::FEATURES)
         .chain(engagement::FEATURES)
         .chain(financial::FEATURES)
-        .chain([book::FEATURES, relationship::FEATURES, context::FEATURES])
+        .chain([relationship::FEATURES, context::FEATURES])
         .flatten()
 }
 

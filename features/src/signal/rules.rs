@@ -2,6 +2,9 @@
 
 use super::{Evidence, Peers, Signal, SignalConfig, SignalKind};
 
+/// Thresholds on computed shares forgive rounding: 80 of 100 is a fall of 20 %.
+const ROUNDING: f64 = 1e-9;
+
 /// Answers with a feature's value by name; `None` where it is absent or missing.
 type Numbers<'a> = &'a dyn Fn(&str) -> Option<f64>;
 
@@ -49,7 +52,7 @@ fn usage_decline(number: Numbers<'_>, config: &SignalConfig) -> Option<Signal> {
     let fall = |now: &'static str, before: &'static str, what: &'static str, unit, least: f64| {
         let (now_value, before_value) = (number(now)?, number(before)?);
         let share = 1.0 - now_value / before_value;
-        (before_value >= least && share >= config.usage_decline).then(|| {
+        (before_value >= least && share >= config.usage_decline - ROUNDING).then(|| {
             let text = format!(
                 "{what} fell {} ({} → {}) in the last 14 days against the 14 before",
                 percent(share),
@@ -93,7 +96,7 @@ fn feature_adopted(number: Numbers<'_>) -> Option<Signal> {
 fn exploration_spike(number: Numbers<'_>, config: &SignalConfig) -> Option<Signal> {
     let (now, before) = (number("distinct_events_14d")?, number("distinct_events_prior_14d")?);
     let rise = now / before - 1.0;
-    (before >= config.exploration_spike_events && rise >= config.exploration_spike).then(|| {
+    (before >= config.exploration_spike_events && rise >= config.exploration_spike - ROUNDING).then(|| {
         let evidence = vec![
             windowed("distinct_events_14d", now, "events", 14, "in the last 14 days"),
             windowed("distinct_events_prior_14d", before, "events", 14, "in the 14 days before"),
@@ -196,7 +199,7 @@ fn response_slowing(number: Numbers<'_>, config: &SignalConfig) -> Option<Signal
 
 fn sentiment_falling(number: Numbers<'_>, config: &SignalConfig) -> Option<Signal> {
     let (now, before) = (number("sentiment_28d")?, number("sentiment_prior_90d")?);
-    (before - now >= config.sentiment_fall).then(|| {
+    (before - now >= config.sentiment_fall - ROUNDING).then(|| {
         let evidence = vec![
             fact("sentiment_28d", now, "score", Some(28), format!("sentiment {now:.2} in the last 28 days")),
             fact(

@@ -116,9 +116,7 @@ pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec
             .subscriptions
             .iter()
             .filter(|subscription| subscription.visible_at < as_of && subscription.started_at < as_of)
-            .filter(|subscription| {
-                schedule::ended_at(subscription, visible_events).is_none_or(|ended| ended >= as_of)
-            })
+            .filter(|subscription| schedule::ended_before(subscription, visible_events, as_of).is_none())
             .filter_map(|subscription| {
                 schedule::in_force(subscription, visible_events, as_of, config.grace_days)
             })

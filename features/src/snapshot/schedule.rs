@@ -51,16 +51,28 @@ pub(crate) fn mrr_told(subscription_id: &Text, events: &[SubscriptionEvent], at:
 
 /// When the subscription ended: its `ended_at`, else the latest churn event that nothing revived.
 pub(crate) fn ended_at(subscription: &Subscription, events: &[SubscriptionEvent]) -> Option<Timestamp> {
+    subscription.ended_at.or_else(|| ended_by_events(&subscription.subscription_id, events))
+}
+
+fn ended_by_events(subscription_id: &Text, events: &[SubscriptionEvent]) -> Option<Timestamp> {
     use SubscriptionEventType as Type;
-    if subscription.ended_at.is_some() {
-        return subscription.ended_at;
-    }
-    let latest = events_of(events, &subscription.subscription_id)
+    let latest = events_of(events, subscription_id)
         .filter(|event| {
             matches!(event.event_type, Type::Churn | Type::New | Type::Renewal | Type::Reactivation)
         })
         .max_by_key(|event| (event.effective_at, event.event_type != Type::Churn))?;
     (latest.event_type == Type::Churn).then_some(latest.effective_at)
+}
+
+/// As [`ended_at`], as far as was known at `as_of`, before which `visible` events were known.
+pub(crate) fn ended_before(
+    subscription: &Subscription,
+    visible: &[SubscriptionEvent],
+    as_of: Timestamp,
+) -> Option<Timestamp> {
+    // What `ended_at` says of the future must not hide a churn that was known.
+    let ended_at = subscription.ended_at.filter(|&ended| ended < as_of);
+    ended_at.or_else(|| ended_by_events(&subscription.subscription_id, visible))
 }
 
 /// Every term that the contract has up to `last`, in order of their ends.

@@ -65,10 +65,13 @@ pub(super) fn activities(life: &Life, contacts: &Contacts, rng: &mut impl Rng) -
         desk.several(vendor, 0.45 * touch * quiet);
         desk.several(customer, 0.5 * (0.3 + touch) * quiet * (0.5 * engagement).exp());
         let sponsor = Draft { role: Some(Role::Sponsor), ..customer };
-        desk.several(sponsor, 0.16 * (0.25 + touch) * quiet * (0.7 * relationship).exp());
-        desk.several(Draft { kind: "call", ..vendor }, 0.14 * touch * quiet * (0.3 * relationship).exp());
+        desk.several(sponsor, 0.22 * (0.35 + touch) * quiet * (0.9 * relationship).exp());
+        desk.several(
+            Draft { kind: "call", ..vendor },
+            0.16 * (0.2 + touch) * quiet * (0.5 * relationship).exp(),
+        );
         let champion = Draft { kind: "meeting", role: Some(Role::Champion), ..vendor };
-        desk.several(champion, 0.2 * touch * quiet * (0.45 * relationship).exp());
+        desk.several(champion, 0.22 * (0.2 + touch) * quiet * (0.7 * relationship).exp());
         let training = if week < 12 { 0.18 } else { 0.015 };
         desk.several(Draft { kind: "training", ..customer }, training * quiet * (0.4 * engagement).exp());
         desk.several(Draft { kind: "webinar", ..customer }, 0.03 * quiet * (0.6 * engagement).exp());
@@ -127,7 +130,7 @@ impl<R: Rng> Desk<'_, R> {
                 (log_normal(self.rng, 12.0, 0.7) * (-0.45 * engagement).exp() * 10.0).round() / 10.0
             }),
             sentiment: (speaks && chance(self.rng, 0.7)).then(|| {
-                let mood = 0.15 + 0.35 * (engagement + relationship) / 2.0 + 0.35 * normal(self.rng);
+                let mood = 0.15 + 0.15 * engagement + 0.25 * relationship + 0.4 * normal(self.rng);
                 (mood.tanh() * 100.0).round() / 100.0
             }),
             recorded_at: if draft.is_automated { at } else { known_after(self.rng, at) },

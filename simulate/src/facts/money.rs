@@ -57,12 +57,12 @@ pub(super) fn invoices(life: &Life, rng: &mut impl Rng) -> Vec<InvoiceRow> {
         }
         let due_at = created_at.plus_days(if profile.billing_months == 1 { 14 } else { 30 });
         let stress = -life.state_at(due_at).health[FINANCIAL];
-        let days_late = if chance(rng, sigmoid(-1.7 + 1.25 * stress)) {
+        let days_late = if chance(rng, sigmoid(-1.5 + 1.7 * stress)) {
             log_normal(rng, 13.0, 0.7) * (0.45 * stress).exp()
         } else {
             (-5.0 + 4.0 * normal(rng)).clamp(-13.0, 2.0)
         };
-        let n_failed = if chance(rng, sigmoid(-2.9 + 1.1 * stress)) { 1 + count(rng, 0.5) } else { 0 };
+        let n_failed = if chance(rng, sigmoid(-2.8 + 1.4 * stress)) { 1 + count(rng, 0.5) } else { 0 };
         let paid_at = later(due_at, days_late + 3.0 * f64::from(n_failed)).max(created_at);
         rows.push(InvoiceRow {
             invoice_id: format!("invoice-{:05}-{number}", profile.index),

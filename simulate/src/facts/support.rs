@@ -105,7 +105,7 @@ fn ticket(life: &Life, state: &State, created_at: Timestamp, number: usize, rng:
         satisfaction_score: (is_solved && chance(rng, 0.35))
             .then(|| (3.8 + 0.6 * engagement + 0.8 * normal(rng)).round().clamp(1.0, 5.0)),
         sentiment: chance(rng, 0.8)
-            .then(|| ((-0.1 + 0.4 * engagement + 0.35 * normal(rng)).tanh() * 100.0).round() / 100.0),
+            .then(|| ((-0.1 + 0.3 * engagement + 0.4 * normal(rng)).tanh() * 100.0).round() / 100.0),
         recorded_at: known_after(rng, created_at),
     }
 }

@@ -59,7 +59,7 @@ pub(super) struct UsageRow {
 
 pub(super) fn events(life: &Life, scale: f64, rng: &mut impl Rng) -> Vec<UsageRow> {
     let temper = &life.profile.temper;
-    let level = 0.25 * normal(rng);
+    let level = 0.15 * normal(rng);
     let catalogue: &[&str] = if temper.is_api_only { &API_EVENTS } else { &EVENTS };
     let mut n_discovered: u32 = 3;
     let mut rows = Vec::new();
@@ -70,10 +70,10 @@ pub(super) fn events(life: &Life, scale: f64, rng: &mut impl Rng) -> Vec<UsageRo
         }
         let ramp = (0.35 + f64::from(week) / 10.0).min(1.0);
         let outage = 1.0 - 0.3 * happened.outage.unwrap_or(0.0).min(1.0);
-        let wobble = (0.18 * normal(rng)).exp();
-        let activity = ramp * outage * wobble * (level + 0.62 * health).exp() * scale;
+        let wobble = (0.12 * normal(rng)).exp();
+        let activity = ramp * outage * wobble * (level + 0.8 * health - 0.15).exp() * scale;
         // Who is not well does less of it: the later discoveries fall out of use first.
-        let breadth = (f64::from(n_discovered) * sigmoid(1.2 + 1.1 * health)).ceil();
+        let breadth = (f64::from(n_discovered) * sigmoid(1.1 + 1.3 * health)).ceil();
         let in_use = &catalogue[..(whole(breadth) as usize).clamp(1, catalogue.len())];
         if temper.is_api_only {
             let seats = f64::from(life.price_at(week_start).n_seats);
@@ -101,7 +101,7 @@ fn people_week(
     rows: &mut Vec<UsageRow>,
 ) {
     let n_seats = life.price_at(week_start).n_seats;
-    let n_sessions = count(rng, 0.17 * activity * f64::from(n_seats));
+    let n_sessions = count(rng, 0.21 * activity * f64::from(n_seats));
     for _ in 0..n_sessions {
         // Some people use the product much more than others.
         let person = whole(f64::from(n_seats) * rng.random::<f64>().powf(1.5)).min(n_seats - 1);
@@ -111,7 +111,7 @@ fn people_week(
             ..0.95 => "mobile",
             _ => "integration",
         };
-        for step in 0..=count(rng, 0.6) {
+        for step in 0..=count(rng, 0.4) {
             let at = later(start, f64::from(step) * between(rng, 0.0005, 0.01));
             // Early discoveries stay the daily bread.
             let choice = whole(in_use.len() as f64 * rng.random::<f64>().powf(1.6)) as usize;

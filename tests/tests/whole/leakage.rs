@@ -126,12 +126,15 @@ fn row(table: &Table, form: usize, id: usize, hours: i64, known_hours: i64) -> S
     filled + "\n"
 }
 
+/// States in force from the start would hide the ones that are appended.
+const EMPTY_AT_FIRST: &str = "account_states";
+
 /// Writes every table: three rows of each form in the past, then the appended ones.
 fn write(folder: &Path, appended: &[Appended]) {
     for (index, table) in TABLES.iter().enumerate() {
         let mut text = format!("{}\n", table.header);
         for form in 0..table.rows.len() {
-            for id in 1..4 {
+            for id in if table.name == EMPTY_AT_FIRST { 0..0 } else { 1..4 } {
                 let number = 10 * (form + 1) + id;
                 let hours = -(400 * i64::try_from(id).unwrap() + 7);
                 text += &row(table, form, number, hours, hours + 2);

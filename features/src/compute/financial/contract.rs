@@ -185,7 +185,7 @@ impl<'a> ContractView<'a> {
     /// The subscriptions running at `at`, as far as is known at the observation.
     fn active(&self, at: Timestamp) -> impl Iterator<Item = &'a Subscription> + use<'a, '_> {
         self.begun.iter().copied().filter(move |own| {
-            let ended = schedule::ended_at(own, self.events).filter(|&ended| ended < self.as_of);
+            let ended = schedule::ended_before(own, self.events, self.as_of);
             own.started_at <= at && ended.is_none_or(|ended| at < ended)
         })
     }
@@ -251,7 +251,7 @@ impl<'a> ContractView<'a> {
             .filter(|other| {
                 other.subscription_id != own.subscription_id && other.started_at <= own.started_at
             })
-            .map(|other| schedule::ended_at(other, self.events).filter(|&ended| ended < self.as_of));
+            .map(|other| schedule::ended_before(other, self.events, self.as_of));
         let latest = ends.map(|end| end.unwrap_or(self.as_of)).max();
         latest.map_or(f64::NAN, |end| own.started_at.days_since(end).max(0.0))
     }

@@ -1,3 +1,5 @@
+//! What features must be: known values, and nothing from the future.
+
 mod leak;
 mod random;
 mod values;

@@ -313,10 +313,10 @@ pub(super) fn sort(facts: &mut AccountFacts) {
     by(&mut facts.interventions, |row| row.visible_at);
 }
 
-/// `n` accounts `a0`, `a1` … with up to `most` rows in each table (usage: eight times that).
+/// `n` accounts `a00`, `a01` … with up to `most` rows in each table (usage: eight times that).
 pub(super) fn history(rng: &mut ChaCha8Rng, n: usize, most: usize) -> History {
     let accounts = (0..n).map(|index| {
-        let mut facts = AccountFacts { account_id: format!("a{index}").into(), ..AccountFacts::default() };
+        let mut facts = AccountFacts { account_id: format!("a{index:02}").into(), ..AccountFacts::default() };
         add(rng, &mut facts, most, When::Any);
         facts
     });
