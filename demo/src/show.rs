@@ -15,7 +15,7 @@ const SHOWN_REASONS: usize = 4;
 /// Log-odds below which a reason is not worth a line.
 const TELLING: f64 = 0.02;
 /// Cells of the bar that shows a probability.
-const BAR: usize = 40;
+const BAR: usize = 28;
 
 /// One account: who it is, how likely it leaves, why, and what to do.
 pub(crate) fn card(
@@ -86,7 +86,7 @@ fn risk(score: &Score, contract: &Contract, truth: Option<f64>) -> Vec<String> {
         days => format!("churn risk within {days} days"),
     };
     let mut lines = vec![format!(
-        "   {}  {}  {question}   (evidence {} to {})",
+        "   {}  {}  {question}  (evidence {} to {})",
         percent(score.probability),
         bar(score.probability),
         percent(score.p_low),
