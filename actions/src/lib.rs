@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Everything here is a pure function of a [`Policy`], a bundle and an account; only [`playbook::folder_files`] reads
-//! files. [`assess`] says how an account stands, [`answer`] adds why and what to do.
+//! files. [`mod@assess`] says how an account stands, [`mod@answer`] adds why and what to do.
 
 pub mod action;
 pub mod answer;

@@ -1,7 +1,7 @@
 //! History tables → snapshots → signals and a feature table.
 //!
 //! The only reader of a business's history. Everything here is a pure function of its
-//! arguments: no wall clock, no unseeded randomness; only [`read`] and [`write`] touch files.
+//! arguments: no wall clock, no unseeded randomness; only [`read`] and [`mod@write`] touch files.
 
 pub mod compute;
 pub mod history;
