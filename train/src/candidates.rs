@@ -25,7 +25,7 @@ pub fn candidates(
     for learner in learners {
         match learner {
             Learner::Logistic => all.extend(logistics(n_rows, n_features)?),
-            Learner::Forest => all.extend(forests(n_rows)?),
+            Learner::Forest => all.extend(forests(n_rows, n_features)?),
             Learner::Boost => all.extend(boosts(n_rows)?),
         }
     }
@@ -50,17 +50,26 @@ fn logistics(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsE
         .collect()
 }
 
-/// Two sizes of leaves: forests differ by little else.
-fn forests(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
+/// Two sizes of leaves: forests differ by little else. Among many features a smaller share is tried at each split,
+/// about the square root of their number, and half of the trees average enough.
+fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsError> {
     let default = forest::Params::default();
-    let (leaves, trees): (&[usize], usize) = match n_rows {
-        ..SMALL => (&[10, 25], 200),
-        SMALL..LARGE => (&[10, 40], 200),
-        _ => (&[40], 120),
+    let leaves: &[usize] = match n_rows {
+        ..SMALL => &[10, 25],
+        SMALL..LARGE => &[10, 40],
+        _ => &[40],
+    };
+    let (trees, column_fraction) = match (n_rows, n_features) {
+        (_, WIDE..) => (100, 0.12),
+        (LARGE.., _) => (120, 0.3),
+        _ => (200, 0.3),
     };
     leaves
         .iter()
-        .map(|&min_leaf| Ok(Candidate::Forest(forest::Params { min_leaf, trees, ..default }.check()?)))
+        .map(|&min_leaf| {
+            let params = forest::Params { min_leaf, trees, column_fraction, ..default };
+            Ok(Candidate::Forest(params.check()?))
+        })
         .collect()
 }
 

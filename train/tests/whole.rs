@@ -32,7 +32,7 @@ fn business() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     fs::write(at.join("holdfast.toml"), CONFIG).unwrap();
-    succeed(at, &["simulate", "--out", "business", "--accounts", "250", "--months", "24", "--seed", "3"]);
+    succeed(at, &["simulate", "--out", "business", "--accounts", "400", "--months", "24", "--seed", "3"]);
     for _ in 0..2 {
         succeed(at, &RUN);
     }
