@@ -2,6 +2,7 @@
 
 use holdfast_features::{Row, Timestamp};
 use holdfast_models::Bundle;
+use holdfast_models::explain::Explanation;
 use serde::Serialize;
 
 use crate::action::{self, Action, Suppressed};
@@ -16,6 +17,9 @@ use crate::response::Escalation;
 pub struct Answer {
     /// How it stands.
     pub assessment: Assessment,
+    /// What each feature adds to the calibrated logit.
+    #[serde(skip)]
+    pub explanation: Explanation,
     /// What raises and what lowers the churn probability, and what is not known.
     pub reasons: Reasons,
     /// What to do, the next best action first; empty where doing nothing is best.
@@ -59,5 +63,5 @@ pub fn answer_account(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -
     let notes = policy.escalation.overdue_review(&facts).into_iter().collect();
     let arr_at_risk = facts.arr().map(|arr| arr * facts.probability);
     let currency = facts.currency().map(str::to_owned);
-    Answer { reasons, actions, suppressed, escalation, notes, arr_at_risk, currency, assessment }
+    Answer { assessment, explanation, reasons, actions, suppressed, escalation, notes, arr_at_risk, currency }
 }

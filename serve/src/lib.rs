@@ -9,6 +9,7 @@
 mod call;
 pub mod config;
 pub mod error;
+mod linger;
 pub mod loaded;
 mod model;
 pub mod reload;

@@ -139,3 +139,19 @@ fn read_policy(config: &Config, specs: &[FeatureSpec]) -> Result<Policy, LoadErr
     }
     Ok(policy)
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_features::Timestamp;
+
+    use super::*;
+
+    /// One file configures both sides, so that the tables of training must be known here.
+    #[test]
+    fn the_configuration_of_training_is_accepted() {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/holdfast.toml");
+        let config = Config { settings: Some(example.into()), ..Config::new(".", || Timestamp(0)) };
+        let policy = read_policy(&config, &[]).unwrap();
+        assert_eq!(policy, read_policy(&Config { settings: None, ..config }, &[]).unwrap());
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_proto::limits::MAX_MESSAGE_BYTES;
 use holdfast_proto::v1::model_service_server::ModelServiceServer;
@@ -9,6 +10,7 @@ use holdfast_proto::v1::risk_service_server::RiskServiceServer;
 use holdfast_proto::{FILE_DESCRIPTOR_SET, SERVICES};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
@@ -17,9 +19,13 @@ use tonic_reflection::server::Builder as Reflection;
 
 use crate::config::{Config, WithoutModel};
 use crate::error::ServeError;
+use crate::linger::Lingering;
 use crate::model::ModelCalls;
 use crate::reload::{self, Current};
 use crate::risk::RiskCalls;
+
+/// How long a client may take to read the last answers and close.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A server that is listening.
 #[derive(Debug)]
@@ -67,10 +73,12 @@ pub async fn start(config: Config) -> Result<Running, ServeError> {
         }
         Err(error) => return Err(error.into()),
     }
-    let incoming = TcpIncoming::bind(listen)
+    let listener = TcpIncoming::bind(listen)
         .map_err(|source| ServeError::Listen { addr: listen, source })?
         .with_nodelay(Some(true));
-    let addr = incoming.local_addr().map_err(|source| ServeError::Listen { addr: listen, source })?;
+    let addr = listener.local_addr().map_err(|source| ServeError::Listen { addr: listen, source })?;
+
+    let incoming = listener.map(|accepted| accepted.map(|stream| Lingering::new(stream, PATIENCE)));
 
     let (reporter, health) = tonic_health::server::health_reporter();
     report(&reporter, current.status()).await;

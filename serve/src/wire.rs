@@ -25,9 +25,9 @@ pub(crate) fn score(loaded: &Loaded, subject: Known<'_>) -> v1::Score {
 /// The score and why.
 pub(crate) fn explanation(loaded: &Loaded, subject: Known<'_>) -> v1::ExplainResponse {
     let specs = loaded.bundle().model.specs();
-    let explained = loaded.bundle().model.explain(subject.row);
     let answer = answer(loaded.policy(), loaded.bundle(), subject.row, subject.as_of);
-    let mut contributions: Vec<v1::Contribution> = explained
+    let mut contributions: Vec<v1::Contribution> = answer
+        .explanation
         .contributions
         .iter()
         .map(|&(position, logit)| contribution(&specs[position], subject.row.value(position), logit))
@@ -38,7 +38,7 @@ pub(crate) fn explanation(loaded: &Loaded, subject: Known<'_>) -> v1::ExplainRes
         logit: *logit,
     });
     v1::ExplainResponse {
-        base_logit: explained.base,
+        base_logit: answer.explanation.base,
         contributions,
         dimensions: dimensions.collect(),
         reasons_for: reasons(answer.reasons.raising),

@@ -67,7 +67,8 @@ pub fn report(
     let groups: Vec<usize> = tested.rows.iter().map(|&row| data.groups[row] as usize).collect();
     let arr = match data.table.column("arr") {
         Some(Column::Number(values)) => {
-            Some(take(values).iter().map(|arr| arr.max(0.0)).collect::<Vec<f64>>())
+            // Unknown stays unknown: a comparison with NaN is false.
+            Some(take(values).iter().map(|&arr| if arr < 0.0 { 0.0 } else { arr }).collect::<Vec<f64>>())
         }
         _ => None,
     };
@@ -180,15 +181,8 @@ fn selection_notes(selection: &Selection) -> Vec<String> {
 
 fn calibration(calibration: &Calibration) -> CalibrationSummary {
     let report = &calibration.report;
-    let loss_of = |rung: Rung| {
-        report
-            .rungs
-            .iter()
-            .find(|tried| tried.rung == rung)
-            .and_then(|tried| tried.log_loss)
-            .unwrap_or_default()
-    };
-    let (before, after) = (loss_of(Rung::Identity), loss_of(report.deployed));
+    let loss_of =
+        |rung: Rung| report.rungs.iter().find(|tried| tried.rung == rung).and_then(|tried| tried.log_loss);
     let method = match report.deployed {
         Rung::Identity => "none",
         Rung::Intercept => "intercept",
@@ -209,8 +203,8 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
     CalibrationSummary {
         method: method.to_owned(),
         positives: report.positives,
-        log_loss_before: before,
-        log_loss_after: after,
+        log_loss_before: loss_of(Rung::Identity),
+        log_loss_after: loss_of(report.deployed),
         reason,
     }
 }

@@ -83,8 +83,8 @@ pub(crate) fn report() -> Report {
         calibration: CalibrationSummary {
             method: "ridge beta".to_owned(),
             positives: 412,
-            log_loss_before: 0.3367,
-            log_loss_after: 0.3341,
+            log_loss_before: Some(0.3367),
+            log_loss_after: Some(0.3341),
             reason: "150 to 1000 churned rows allow a beta calibration, and it lowered the log loss."
                 .to_owned(),
         },

@@ -183,9 +183,11 @@ fn probabilities(report: &Report) -> Markup {
                     }
                     p.words.after {
                         "Calibration in force: " strong { (calibration.method) } ", decided on "
-                        (count(calibration.positives)) " churned rows held out from learning. Cross-validated "
-                        "log loss " (number(calibration.log_loss_before, 4)) " before, "
-                        (number(calibration.log_loss_after, 4)) " after. " (prose(&calibration.reason))
+                        (count(calibration.positives)) " churned rows held out from learning. "
+                        @if let (Some(before), Some(after)) = (calibration.log_loss_before, calibration.log_loss_after) {
+                            "Cross-validated log loss " (number(before, 4)) " before, " (number(after, 4)) " after. "
+                        }
+                        (prose(&calibration.reason))
                     }
                 }
             }

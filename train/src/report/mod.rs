@@ -202,10 +202,10 @@ pub struct CalibrationSummary {
     pub method: String,
     /// Churned rows it was fitted on, which decide which methods are allowed.
     pub positives: usize,
-    /// Cross-validated log loss without it, nats.
-    pub log_loss_before: f64,
-    /// Cross-validated log loss with the method in force, nats.
-    pub log_loss_after: f64,
+    /// Cross-validated log loss without it, nats; `None` where the rows were too few to cross-validate.
+    pub log_loss_before: Option<f64>,
+    /// Cross-validated log loss with the method in force, nats; `None` likewise.
+    pub log_loss_after: Option<f64>,
     /// Why this method: one sentence.
     pub reason: String,
 }

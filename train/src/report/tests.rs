@@ -128,7 +128,7 @@ fn figures_that_are_missing_or_not_numbers_are_dashes() {
     report.baselines[0].model_minus_this = None;
     report.candidates[0].log_loss = f64::NAN;
     report.candidates[0].auc = None;
-    report.calibration.log_loss_before = f64::INFINITY;
+    report.calibration.log_loss_before = None;
     report.importance[0].share = f64::NAN;
     report.importance_by_dimension[0].share = f64::NAN;
     report.data.first = None;
