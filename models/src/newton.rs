@@ -1,6 +1,7 @@
 //! Weighted, ridge-penalised logistic regression by Newton's method, for few columns: the calibrators,
 //! and the last steps of the logistic learner.
 
+use crate::encode::Order;
 use crate::probability::{sigmoid, softplus};
 
 /// Newton needs fewer than ten steps near the optimum; more means that there is none.
@@ -10,10 +11,13 @@ const MAX_HALVINGS: usize = 40;
 /// Relative rounding error of an objective summed over many rows.
 const ROUNDING: f64 = 1e-13;
 
+/// A slope this near to 0 counts as held there by its order.
+const NEAR_ZERO: f64 = 1e-6;
+
 /// What is minimised: `Σ wᵢ·(softplus(zᵢ) − yᵢ·zᵢ) + ½·Σ λⱼ·(βⱼ − centreⱼ)²` with
 /// `zᵢ = Σ βⱼ·xᵢⱼ + β₀ + offsetᵢ`; the intercept β₀ is not penalised.
 #[derive(Debug, Clone, Copy)]
-pub struct Problem<'a> {
+pub(crate) struct Problem<'a> {
     /// Row-major, `n_rows × n_columns`, without a column for the intercept.
     pub design: &'a [f64],
     /// The number of columns.
@@ -28,11 +32,13 @@ pub struct Problem<'a> {
     pub ridge: &'a [f64],
     /// What the ridge shrinks each column's coefficient to.
     pub centre: &'a [f64],
+    /// The sign that each column's coefficient must have; `None` where all are free.
+    pub orders: Option<&'a [Order]>,
 }
 
 /// Coefficients, a column each, and the intercept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Coefficients {
+pub(crate) struct Coefficients {
     /// One a column of the design.
     pub slopes: Vec<f64>,
     /// Log-odds where all columns are 0.
@@ -53,29 +59,30 @@ pub struct NotConverged {
 }
 
 /// Minimises `problem` from `start` until a Newton step promises to lower it by less than ½ `tolerance`² × (1 + Σ
-/// weights); near the optimum that bounds the coefficients' error by about `tolerance` standard errors.
+/// weights); near the optimum that bounds the coefficients' error by about `tolerance` standard errors. Signs are
+/// kept by projection, with the slopes that press against 0 parted from the others (Bertsekas 1982, eq. 32–35).
 ///
 /// # Errors
 /// [`NotConverged`] where the labels are separable without a ridge, or numbers overflow.
-pub fn minimise(
+pub(crate) fn minimise(
     problem: &Problem<'_>,
     start: Coefficients,
     tolerance: f64,
 ) -> Result<Coefficients, NotConverged> {
     let enough = tolerance.powi(2) * (1.0 + problem.weights.iter().sum::<f64>());
-    let mut at = start;
+    let mut at = problem.allowed(start);
     let mut value = objective(problem, &at);
     for steps in 0..MAX_STEPS {
         let gradient = gradient(problem, &at);
         let failed = NotConverged { steps, gradient: largest(&gradient) };
-        let Some(direction) = solve(hessian(problem, &at), &gradient) else { return Err(failed) };
-        let decrement: f64 = direction.iter().zip(&gradient).map(|(d, g)| d * g).sum();
-        if decrement <= enough {
+        let hessian = without_held(hessian(problem, &at), &held(problem, &at, &gradient));
+        let Some(direction) = solve(hessian, &gradient) else { return Err(failed) };
+        if decrement(&at, &problem.allowed(step(&at, &direction, 1.0)), &gradient) <= enough {
             return Ok(at);
         }
         let mut scale = 1.0;
         let moved = (0..MAX_HALVINGS).find_map(|_| {
-            let candidate = step(&at, &direction, scale);
+            let candidate = problem.allowed(step(&at, &direction, scale));
             let reached = objective(problem, &candidate);
             scale *= 0.5;
             // Near the optimum a step gains less than the objective's rounding.
@@ -85,6 +92,45 @@ pub fn minimise(
         (at, value) = (candidate, reached);
     }
     Err(NotConverged { steps: MAX_STEPS, gradient: largest(&gradient(problem, &at)) })
+}
+
+impl Problem<'_> {
+    /// The nearest coefficients with the signs that are asked for.
+    fn allowed(&self, mut at: Coefficients) -> Coefficients {
+        for (slope, order) in at.slopes.iter_mut().zip(self.orders.unwrap_or_default()) {
+            *slope = order.allowed(*slope);
+        }
+        at
+    }
+}
+
+/// What a first-order look promises of the way from `at` to `to`.
+fn decrement(at: &Coefficients, to: &Coefficients, gradient: &[f64]) -> f64 {
+    let moved = at.slopes.iter().zip(&to.slopes).map(|(from, to)| from - to);
+    moved.chain([at.intercept - to.intercept]).zip(gradient).map(|(moved, g)| moved * g).sum()
+}
+
+/// The slopes at 0 that would go on to the forbidden side.
+fn held(problem: &Problem<'_>, at: &Coefficients, gradient: &[f64]) -> Vec<usize> {
+    let orders = problem.orders.unwrap_or_default().iter();
+    let pressed = orders.zip(at.slopes.iter().zip(gradient)).map(|(order, (&slope, &g))| match order {
+        Order::Rising => slope <= NEAR_ZERO && g > 0.0,
+        Order::Falling => slope >= -NEAR_ZERO && g < 0.0,
+        Order::Free => false,
+    });
+    pressed.enumerate().filter_map(|(column, is_held)| is_held.then_some(column)).collect()
+}
+
+/// Parts the columns `held` from all others: the lower triangle with only their diagonal left.
+fn without_held(mut hessian: Vec<f64>, held: &[usize]) -> Vec<f64> {
+    let order = hessian.len().isqrt();
+    for &column in held {
+        hessian[column * order..column * order + column].fill(0.0);
+        for row in column + 1..order {
+            hessian[row * order + column] = 0.0;
+        }
+    }
+    hessian
 }
 
 /// The largest absolute component; infinite where one is NaN.
@@ -224,6 +270,7 @@ mod tests {
             weights: &[2.0, 1.0, 1.0],
             ridge: &[],
             centre: &[],
+            orders: None,
         };
         let fitted = minimise(&problem, start(0), 1e-12).unwrap();
         assert!(fitted.intercept.abs() < 1e-9);
@@ -239,6 +286,7 @@ mod tests {
             weights: &[1.0, 1.0, 2.0, 1.0],
             ridge: &[0.3],
             centre: &[1.0],
+            orders: None,
         };
         let twice = Problem {
             design: &[-1.0, 0.5, 1.0, 1.0, 2.0],
@@ -262,10 +310,40 @@ mod tests {
             weights: &[1.0; 4],
             ridge: &[1.0],
             centre: &[0.0],
+            orders: None,
         };
         let fitted = minimise(&separable, start(1), 1e-9).unwrap();
         assert!(fitted.slopes[0] > 0.0);
         let infinite = Problem { design: &[f64::NAN, 0.0, 1.0, 1.0], ..separable };
         assert!(minimise(&infinite, start(1), 1e-9).is_err());
+    }
+
+    /// y falls with the first column and rises with the second; both must rise.
+    #[test]
+    fn a_forbidden_sign_gives_zero_and_the_others_their_own_optimum() {
+        let x = [[1.0, 0.9], [2.0, 1.0], [-1.0, 0.2], [0.5, -0.4], [-2.0, -1.5], [0.3, 0.8], [1.5, -0.7]];
+        let targets = [0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0];
+        let both: Vec<f64> = x.concat();
+        let free = Problem {
+            design: &both,
+            n_columns: 2,
+            offsets: None,
+            targets: &targets,
+            weights: &[1.0; 7],
+            ridge: &[0.2; 2],
+            centre: &[0.0; 2],
+            orders: None,
+        };
+        let signs = minimise(&free, start(2), 1e-9).unwrap().slopes;
+        assert!(signs[0] < 0.0 && signs[1] > 0.0, "{signs:?}");
+        let held = minimise(&Problem { orders: Some(&[Order::Rising; 2]), ..free }, start(2), 1e-9).unwrap();
+        let second: Vec<f64> = x.iter().map(|row| row[1]).collect();
+        let alone = Problem { design: &second, n_columns: 1, ridge: &[0.2], centre: &[0.0], ..free };
+        let alone = minimise(&alone, start(1), 1e-9).unwrap();
+        assert_eq!(held.slopes[0].to_bits(), 0.0_f64.to_bits());
+        assert!((held.slopes[1] - alone.slopes[0]).abs() < 1e-7, "{held:?} {alone:?}");
+        let right = Problem { orders: Some(&[Order::Falling, Order::Rising]), ..free };
+        let right = minimise(&right, start(2), 1e-9).unwrap();
+        assert!(right.slopes.iter().zip(&signs).all(|(a, b)| (a - b).abs() < 1e-7), "{right:?} {signs:?}");
     }
 }

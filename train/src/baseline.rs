@@ -1,5 +1,7 @@
 //! The rules that a model must beat, as probabilities on the same rows.
 
+use std::collections::BTreeSet;
+
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
 use holdfast_models::probability::sigmoid;
 use holdfast_models::{Candidate, TrainingRows, fit, logistic};
@@ -19,21 +21,17 @@ pub struct Rule {
     pub probabilities: Vec<f64>,
 }
 
-/// The weighted churn rate of each split's training rows, for all its judged rows alike.
+/// The weighted churn rate of the rows that any split trains on, for all judged rows alike: a rate for each split
+/// would rank its rows by what the other splits hold.
 #[must_use]
 pub fn base_rate(data: &LearningRows, splits: &[Split]) -> Rule {
-    let probabilities = splits
-        .iter()
-        .flat_map(|split| {
-            let weight: f64 = split.train.iter().map(|&row| data.weights[row]).sum();
-            let churned: f64 = split.train.iter().map(|&row| data.weights[row] * data.labels[row]).sum();
-            vec![churned / weight; split.validate.len()]
-        })
-        .collect();
+    let learnt_from: BTreeSet<usize> = splits.iter().flat_map(|split| split.train.iter().copied()).collect();
+    let weight: f64 = learnt_from.iter().map(|&row| data.weights[row]).sum();
+    let churned: f64 = learnt_from.iter().map(|&row| data.weights[row] * data.labels[row]).sum();
     Rule {
         name: "base rate".to_owned(),
-        meaning: "everybody has the churn rate of the rows learnt from".to_owned(),
-        probabilities,
+        meaning: "everybody has the churn rate of all rows learnt from".to_owned(),
+        probabilities: splits.iter().flat_map(|split| vec![churned / weight; split.validate.len()]).collect(),
     }
 }
 

@@ -291,7 +291,7 @@ fn milestone_missed(number: Numbers<'_>, config: &SignalConfig) -> Option<Signal
             ),
         ];
         let text = format!(
-            "{} past its date and not reached, the latest {} days ago",
+            "{} overdue and not reached, the latest for {} days",
             count(open, "milestone"),
             whole(days)
         );

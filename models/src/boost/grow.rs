@@ -3,7 +3,8 @@
 use super::bins::Bins;
 use super::histogram::{Histogram, Sums};
 use super::params::Params;
-use super::split::{self, Bounds, Order, UNBOUNDED};
+use super::split::{self, Bounds, UNBOUNDED};
+use crate::encode::Order;
 use crate::tree::Node;
 
 /// What all trees of one fit share.

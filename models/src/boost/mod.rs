@@ -9,7 +9,6 @@ mod histogram;
 mod params;
 mod split;
 
-use holdfast_features::{Direction, Kind};
 use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,14 +16,13 @@ use serde::{Deserialize, Serialize};
 
 pub use params::{Monotone, Params, ValidParams};
 
-use crate::encode::{Encoder, Missing, TreeEncoder, learnable};
+use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
 use crate::fit::{FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
 use crate::probability::{log_loss, logit, sigmoid};
 use crate::tree::Tree;
 use bins::Bins;
 use grow::Grower;
-use split::Order;
 
 /// A fitted boosted model: log-odds = base + Σ trees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +72,10 @@ fn run(
     }
     let (labels, weights) = training.targets();
     let bins = Bins::fit(&matrix, width, &weights, params.max_bins);
-    let orders = orders(&encoder, training, params.monotone);
+    let orders: Vec<Order> = match params.monotone {
+        Monotone::Declared => encoder.orders(training.table.specs()),
+        Monotone::Free => vec![Order::Free; width],
+    };
     let grower = Grower { bins: &bins, orders: &orders, params };
 
     let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
@@ -112,18 +113,6 @@ fn add(tree: &Tree, matrix: &[f64], width: usize, margins: &mut [f64]) {
     for (margin, row) in margins.iter_mut().zip(matrix.chunks_exact(width)) {
         *margin += tree.predict(row);
     }
-}
-
-fn orders(encoder: &Encoder, training: &TrainingRows<'_>, monotone: Monotone) -> Vec<Order> {
-    let of = |&source: &usize| {
-        let spec = &training.table.specs()[source];
-        match (monotone, spec.kind, spec.direction) {
-            (Monotone::Free, _, _) | (_, Kind::Category, _) | (_, _, Direction::Unknown) => Order::Free,
-            (_, _, Direction::RaisesRisk) => Order::Rising,
-            (_, _, Direction::LowersRisk) => Order::Falling,
-        }
-    };
-    encoder.sources().iter().map(of).collect()
 }
 
 /// The rows and columns that the tree of this round sees, ascending.

@@ -3,20 +3,13 @@
 use super::bins::Bins;
 use super::histogram::{Histogram, Sums};
 use super::params::Params;
+use crate::encode::Order;
 
 /// The range in which the answers below a node must stay, so that ordered columns stay ordered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bounds {
     pub(super) low: f64,
     pub(super) high: f64,
-}
-
-/// Which way the answer may move with a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Rising,
-    Falling,
-    Free,
 }
 
 /// A question, and what becomes of the rows on both sides.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fit::{Candidate, fit, fit_with_curve};
 use holdfast_features::{Column, FeatureSpec, FeatureTable};
+use holdfast_features::{Direction, Kind};
 
 /// Risk rises with `x` but for a dip, is high where `x` is missing; `noise` tells nothing.
 fn data(n: usize) -> (FeatureTable, Vec<f64>) {

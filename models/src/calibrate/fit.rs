@@ -138,6 +138,7 @@ fn logistic(
         weights,
         ridge: &columns.iter().map(|column| column.ridge).collect::<Vec<_>>(),
         centre: &centre,
+        orders: None,
     };
     let start = Coefficients { slopes: centre.clone(), intercept: 0.0 };
     minimise(&problem, start, TOLERANCE).map_err(|error| CalibrationError::NotConverged { method, error })

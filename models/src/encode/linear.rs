@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Row, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{EncoderError, learnable, readable};
+use super::{EncoderError, Order, learnable, readable};
 
 /// Columns more skewed than this (a log-normal with σ = 0.45) are read on a signed log scale.
 const MAX_SKEW: f64 = 1.5;
@@ -15,7 +15,9 @@ const MIN_DISTINCT_FOR_HINGES: usize = 12;
 /// How a linear encoder is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinearOptions {
-    /// Hinges `max(0, x − knot)` at inner quantiles of a number: 0 is a straight line, more bend it.
+    /// Knots at inner quantiles of a number, at which its line may bend: 0 is a straight line. A number without a
+    /// known direction has hinges `max(x, knot)` beside the line, so that the ridge shrinks bends; one with a
+    /// direction has one ramp between two knots each, so that a sign for each slope keeps the whole line in order.
     pub hinges: usize,
     /// Categories in fewer training rows are pooled into one.
     pub min_level_rows: usize,
@@ -56,8 +58,16 @@ struct Number {
     /// The scale of a signed logarithm, where the values are skewed.
     log_scale: Option<f64>,
     line: Standard,
-    /// Knots on the standardised line.
-    hinges: Vec<(f64, Standard)>,
+    /// One encoded column each.
+    pieces: Vec<Piece>,
+}
+
+/// A part of the standardised line: the value held between two knots, standardised again.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Piece {
+    from: f64,
+    to: f64,
+    standard: Standard,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -72,13 +82,13 @@ impl LinearEncoder {
     pub fn fit(table: &FeatureTable, rows: &[usize], options: LinearOptions) -> Self {
         let mut blocks = Vec::new();
         let mut sources = Vec::new();
-        for (source, _) in learnable(table.specs()) {
+        for (source, spec) in learnable(table.specs()) {
             let (code, missing) = match &table.columns()[source] {
                 Column::Number(values) => {
                     let known: Vec<f64> =
                         rows.iter().map(|&row| values[row]).filter(|value| !value.is_nan()).collect();
                     let missing = known.len() < rows.len() && !known.is_empty();
-                    (Code::Number(Number::fit(known, options.hinges)), missing)
+                    (Code::Number(Number::fit(known, options.hinges, Order::of(spec))), missing)
                 }
                 Column::Text(values) => {
                     let mut counts = BTreeMap::<&str, usize>::new();
@@ -103,6 +113,19 @@ impl LinearEncoder {
 
     pub(super) fn sources(&self) -> &[usize] {
         &self.sources
+    }
+
+    /// Slopes of numbers keep their feature's direction; what missing values and categories do is free.
+    pub(super) fn orders(&self, specs: &[FeatureSpec]) -> Vec<Order> {
+        let of_block = |block: &Block| {
+            let pieces = match &block.code {
+                Code::Number(Some(number)) => number.pieces.len(),
+                Code::Number(None) | Code::Category { .. } => 0,
+            };
+            let order = Order::of(&specs[block.source]);
+            (0..block.width()).map(move |column| if column < pieces { order } else { Order::Free })
+        };
+        self.blocks.iter().flat_map(of_block).collect()
     }
 
     pub(super) fn encode(&self, row: Row<'_>, out: &mut [f64]) {
@@ -167,7 +190,7 @@ impl Block {
     fn width(&self) -> usize {
         let known = match &self.code {
             Code::Number(None) => 0,
-            Code::Number(Some(number)) => 1 + number.hinges.len(),
+            Code::Number(Some(number)) => number.pieces.len(),
             Code::Category { levels, pooled } => levels.len() + usize::from(*pooled),
         };
         known + usize::from(self.missing)
@@ -194,7 +217,7 @@ fn category(counts: &BTreeMap<&str, usize>, missing: usize, options: LinearOptio
 }
 
 impl Number {
-    fn fit(mut known: Vec<f64>, hinges: usize) -> Option<Self> {
+    fn fit(mut known: Vec<f64>, n_knots: usize, order: Order) -> Option<Self> {
         known.sort_unstable_by(f64::total_cmp);
         let (&low, &high) = (known.first()?, known.last()?);
         if low >= high {
@@ -204,7 +227,7 @@ impl Number {
         let skew = line.map_or(f64::INFINITY, |line| {
             known.iter().map(|value| line.apply(*value).powi(3)).sum::<f64>() / count(known.len())
         });
-        let mut number = Self { low, high, log_scale: None, line: line.unwrap_or_default(), hinges: vec![] };
+        let mut number = Self { low, high, log_scale: None, line: line.unwrap_or_default(), pieces: vec![] };
         if skew.is_nan() || skew.abs() > MAX_SKEW {
             number.log_scale = log_scale(&known);
             for value in &mut known {
@@ -217,17 +240,17 @@ impl Number {
         for value in &mut known {
             *value = number.line.apply(*value);
         }
-        let distinct = known.windows(2).filter(|pair| pair[0] < pair[1]).count() + 1;
-        if distinct >= MIN_DISTINCT_FOR_HINGES {
-            for at in 1..=hinges {
-                let knot = known[(known.len() - 1) * at / (hinges + 1)];
-                let repeated = number.hinges.last().is_some_and(|&(last, _)| knot <= last);
-                if !repeated && knot > known[0] {
-                    let bent: Vec<f64> = known.iter().map(|value| (value - knot).max(0.0)).collect();
-                    number.hinges.extend(Standard::fit(&bent).map(|standard| (knot, standard)));
-                }
-            }
-        }
+        let knots = knots(&known, n_knots);
+        let starts = std::iter::once(f64::NEG_INFINITY).chain(knots.iter().copied());
+        let ends = knots.iter().copied().chain(std::iter::once(f64::INFINITY));
+        number.pieces = starts
+            .zip(ends)
+            .map(|(from, to)| (from, if order == Order::Free { f64::INFINITY } else { to }))
+            .filter_map(|(from, to)| {
+                let held: Vec<f64> = known.iter().map(|value| value.clamp(from, to)).collect();
+                Some(Piece { from, to, standard: Standard::fit(&held)? })
+            })
+            .collect();
         Some(number)
     }
 
@@ -240,9 +263,8 @@ impl Number {
 
     fn encode(&self, value: f64, out: &mut [f64]) {
         let z = self.line.apply(self.transform(value.clamp(self.low, self.high)));
-        out[0] = z;
-        for ((knot, standard), out) in self.hinges.iter().zip(&mut out[1..]) {
-            *out = standard.apply((z - knot).max(0.0));
+        for (piece, out) in self.pieces.iter().zip(out) {
+            *out = piece.standard.apply(z.clamp(piece.from, piece.to));
         }
     }
 
@@ -252,8 +274,20 @@ impl Number {
             && self.low < self.high
             && self.log_scale.is_none_or(|scale| scale.is_finite() && scale > 0.0)
             && self.line.is_usable()
-            && self.hinges.iter().all(|(knot, standard)| knot.is_finite() && standard.is_usable())
+            && self.pieces.iter().all(|piece| piece.from < piece.to && piece.standard.is_usable())
     }
+}
+
+/// Distinct inner quantiles of the sorted values, none where there are few values or no knot has values on both sides.
+fn knots(known: &[f64], n_knots: usize) -> Vec<f64> {
+    let distinct = known.windows(2).filter(|pair| pair[0] < pair[1]).count() + 1;
+    if distinct < MIN_DISTINCT_FOR_HINGES {
+        return Vec::new();
+    }
+    let mut knots: Vec<f64> = (1..=n_knots).map(|at| known[(known.len() - 1) * at / (n_knots + 1)]).collect();
+    knots.dedup();
+    knots.retain(|&knot| known[0] < knot && knot < known[known.len() - 1]);
+    knots
 }
 
 impl Default for Standard {

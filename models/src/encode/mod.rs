@@ -7,7 +7,7 @@ mod linear;
 mod parts;
 mod tree;
 
-use holdfast_features::{FeatureSpec, FeatureTable, Kind, Role, Row};
+use holdfast_features::{Direction, FeatureSpec, FeatureTable, Kind, Role, Row};
 use serde::{Deserialize, Serialize};
 
 pub use linear::{LinearEncoder, LinearOptions};
@@ -21,6 +21,14 @@ pub enum Encoder {
     Linear(LinearEncoder),
     /// For trees: numbers as they are, categories as target statistics.
     Tree(TreeEncoder),
+}
+
+/// Which way the risk may move with an encoded column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Rising,
+    Falling,
+    Free,
 }
 
 /// Why an encoder that came from a file is not usable.
@@ -64,6 +72,16 @@ impl Encoder {
         }
     }
 
+    /// Which way the risk may move with each encoded column, by the directions of `specs`.
+    pub(crate) fn orders(&self, specs: &[FeatureSpec]) -> Vec<Order> {
+        match self {
+            Self::Linear(encoder) => encoder.orders(specs),
+            Self::Tree(encoder) => {
+                encoder.sources().iter().map(|&source| Order::of(&specs[source])).collect()
+            }
+        }
+    }
+
     /// Writes the encoded `row` to `out`, which is [`Self::width`] long; `row` belongs to a table whose columns
     /// stand in the order of the specs that the encoder was fitted on.
     pub fn encode(&self, row: Row<'_>, out: &mut [f64]) {
@@ -94,6 +112,26 @@ impl Encoder {
         match self {
             Self::Linear(encoder) => encoder.validate(specs),
             Self::Tree(encoder) => encoder.validate(specs),
+        }
+    }
+}
+
+impl Order {
+    /// A category has no order, whatever its direction says.
+    fn of(spec: &FeatureSpec) -> Self {
+        match (spec.kind, spec.direction) {
+            (Kind::Category, _) | (_, Direction::Unknown) => Self::Free,
+            (_, Direction::RaisesRisk) => Self::Rising,
+            (_, Direction::LowersRisk) => Self::Falling,
+        }
+    }
+
+    /// The part of `slope` that the order allows.
+    pub(crate) fn allowed(self, slope: f64) -> f64 {
+        match self {
+            Self::Rising => slope.max(0.0),
+            Self::Falling => slope.min(0.0),
+            Self::Free => slope,
         }
     }
 }

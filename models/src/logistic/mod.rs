@@ -1,7 +1,8 @@
 //! Ridge logistic regression: linfa's L-BFGS on the encoded rows, kept as plain weights.
 //!
 //! linfa takes no row weights and stops silently at its iteration limit. Its answer is therefore the start of
-//! Newton steps on the weighted objective: none where the weights are equal and linfa converged, a few where not.
+//! Newton steps on the weighted objective, which also keep the declared directions: slopes that would contradict
+//! one are 0, so that no explanation says that overdue invoices lower the risk.
 
 mod params;
 
@@ -59,6 +60,7 @@ pub(crate) fn fit(params: &ValidParams, training: &TrainingRows<'_>) -> Result<F
         weights: &weights,
         ridge: &vec![params.strength; width],
         centre: &vec![0.0; width],
+        orders: Some(&encoder.orders(training.table.specs())),
     };
     let Coefficients { slopes, intercept } = minimise(&problem, start, TOLERANCE)?;
     Ok(FittedClassifier {
@@ -111,9 +113,10 @@ impl LinearModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::LinearOptions;
     use crate::fit::{Candidate, fit};
     use crate::probability::sigmoid;
-    use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
+    use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -172,5 +175,35 @@ mod tests {
         for (a, b) in weighted.iter().zip(&repeated) {
             assert!((a - b).abs() < 0.02, "{weighted:?} {repeated:?}");
         }
+    }
+
+    /// The risk is highest in the middle; a declared direction leaves only the part that goes its way.
+    #[test]
+    fn a_declared_direction_binds_the_line_and_its_bends() {
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        let x: Vec<f64> = (0..2_000).map(|_| rng.random_range(-2.0..2.0)).collect();
+        let labels: Vec<f64> =
+            x.iter().map(|x| f64::from(u8::from(rng.random_bool(sigmoid(1.0 - 2.0 * x * x))))).collect();
+        let rows: Vec<usize> = (0..2_000).collect();
+        let probe: Vec<f64> = (-20..=20_i32).map(|x| f64::from(x) / 10.0).collect();
+        let margins = |direction| {
+            let mut specs = vec![FeatureSpec::prepared("x", Kind::Number)];
+            specs[0].direction = direction;
+            let table = FeatureTable::new(specs.clone(), vec![Column::Number(x.clone())], 2_000).unwrap();
+            let weights = vec![1.0; 2_000];
+            let training =
+                TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+            let encoding = LinearOptions { hinges: 4, ..Params::default().encoding };
+            let bent = Candidate::Logistic(Params { strength: 1.0, encoding }.check().unwrap());
+            let fitted = fit(&bent, &training, 0).unwrap();
+            let probe = FeatureTable::new(specs, vec![Column::Number(probe.clone())], 41).unwrap();
+            fitted.margins(&probe, &(0..41).collect::<Vec<_>>())
+        };
+        let free = margins(Direction::Unknown);
+        assert!(free[20] > free[0] + 2.0 && free[20] > free[40] + 2.0, "{free:?}");
+        let rising = margins(Direction::RaisesRisk);
+        assert!(rising.is_sorted() && rising[30] > rising[0] + 1.0, "{rising:?}");
+        let falling = margins(Direction::LowersRisk);
+        assert!(falling.iter().rev().is_sorted() && falling[0] > falling[40] + 1.0, "{falling:?}");
     }
 }
