@@ -51,9 +51,7 @@ pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assess
         signals.insert(place, drop);
     }
 
-    let calibration = &bundle.manifest.calibration;
-    #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
-    let base_rate = (calibration.rows > 0).then(|| calibration.positives as f64 / calibration.rows as f64);
+    let base_rate = Some(bundle.manifest.base_rate(row));
     let (health_band, band, band_reasons) =
         band(policy, prediction.probability, base_rate, &health, &signals);
     Assessment {

@@ -79,10 +79,11 @@ fn headline(rank: usize, score: &Score, contract: &Contract) -> String {
 }
 
 fn risk(score: &Score, contract: &Contract, truth: Option<f64>) -> Vec<String> {
-    let is_later = contract.days_to_term_end.is_some_and(|days| days > f64::from(score.horizon_days));
+    let is_at_term_end =
+        contract.days_to_term_end.is_some_and(|days| days.ceil().max(0.0) == f64::from(score.horizon_days));
     let question = match score.horizon_days {
+        _ if is_at_term_end => "risk of no renewal at the end of its term".to_owned(),
         0 => "churn risk".to_owned(),
-        _ if is_later => "churn risk at the end of its term".to_owned(),
         days => format!("churn risk within {days} days"),
     };
     let mut lines = vec![format!(

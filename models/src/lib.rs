@@ -32,6 +32,6 @@ pub use calibrate::{Calibration, Calibrator, VennAbers};
 pub use encode::Encoder;
 pub use explain::Explanation;
 pub use fit::{Candidate, FitError, FittedClassifier, TrainingRows, fit, fit_with_curve};
-pub use manifest::{Manifest, Provenance, ProvenanceKind};
+pub use manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 pub use model::{ChurnModel, Classifier, ModelError, Prediction, Scratch};
 pub use registry::{ModelEntry, ModelName, ModelRef, Promotion, Published, Registry, RegistryError, Version};

@@ -1,6 +1,7 @@
 //! What a bundle says about itself.
 
-use holdfast_features::{FeatureSpec, Timestamp};
+use holdfast_features::snapshot::Question;
+use holdfast_features::{FeatureSpec, Row, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::CalibrationReport;
@@ -21,8 +22,10 @@ pub struct Manifest {
     pub candidate: String,
     /// All columns of the feature table, context included, in their order.
     pub specs: Vec<FeatureSpec>,
-    /// The days that a probability looks ahead; `None` for a prepared table, whose label alone knows.
-    pub horizon_days: Option<u32>,
+    /// What a probability is about; `None` for a prepared table, whose label alone knows.
+    pub question: Option<Question>,
+    /// How often it happens.
+    pub base_rates: BaseRates,
     /// How the calibration was chosen.
     pub calibration: CalibrationReport,
     /// The figures of the report.
@@ -30,6 +33,41 @@ pub struct Manifest {
     /// Where the model comes from.
     pub provenance: Provenance,
 }
+
+/// The weighted churn rates of the rows that the model learnt from, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseRates {
+    /// Of all rows.
+    pub all: f64,
+    /// Of those that were asked about a renewal; `None` where there were none.
+    pub renewals: Option<f64>,
+    /// Of those that were asked about the horizon; `None` likewise.
+    pub rolling: Option<f64>,
+}
+
+impl Manifest {
+    /// Days from the observation to the end of what the probability of the account in `row` is about; `None` for a
+    /// model of a prepared table.
+    #[must_use]
+    pub fn horizon_days(&self, row: Row<'_>) -> Option<u32> {
+        Some(self.question?.days(row.number(TERM_MONTHS), row.number("days_to_term_end")))
+    }
+
+    /// The churn rate that the account in `row` is to be compared with: that of the rows asked the same.
+    #[must_use]
+    pub fn base_rate(&self, row: Row<'_>) -> f64 {
+        let Some(question) = self.question else { return self.base_rates.all };
+        let alike = match question.is_of_renewal(row.number(TERM_MONTHS)) {
+            true => self.base_rates.renewals,
+            false => self.base_rates.rolling,
+        };
+        alike.unwrap_or(self.base_rates.all)
+    }
+}
+
+/// The feature that tells which question an account is asked.
+const TERM_MONTHS: &str = "term_months";
 
 /// Where a model comes from: enough to train it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

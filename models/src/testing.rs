@@ -9,7 +9,7 @@ use crate::benchmark::{Benchmarks, SEGMENT_COLUMN};
 use crate::calibrate::{Calibration, ladder};
 use crate::explain::choose_background;
 use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
-use crate::manifest::{Manifest, Provenance, ProvenanceKind};
+use crate::manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 use crate::model::ChurnModel;
 use crate::probability::sigmoid;
 use crate::{boost, forest, logistic};
@@ -95,7 +95,8 @@ pub(crate) fn bundle(candidate: &Candidate) -> (Bundle, FeatureTable) {
         crate_version: env!("CARGO_PKG_VERSION").into(),
         candidate: candidate.describe(),
         specs: table.specs().to_vec(),
-        horizon_days: Some(90),
+        question: None,
+        base_rates: BaseRates { all: 0.3, renewals: None, rolling: None },
         calibration: calibration.report,
         metrics: serde_json::json!({"auc": 0.75}),
         provenance: Provenance {

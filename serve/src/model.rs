@@ -123,7 +123,7 @@ fn described(
     GetModelResponse {
         model: Some(wire::model_version(model)),
         as_of: manifest.provenance.as_of.map(wire::time),
-        horizon_days: manifest.horizon_days.unwrap_or_default(),
+        horizon_days: manifest.question.map(|question| question.horizon_days).unwrap_or_default(),
         features: schema.specs().iter().map(wire::feature).collect(),
         candidate: manifest.candidate.clone(),
         calibration: wire::calibration(manifest.calibration.deployed).into(),

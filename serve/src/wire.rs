@@ -121,7 +121,7 @@ fn scored(loaded: &Loaded, subject: Known<'_>, assessment: Assessment) -> v1::Sc
         probability: prediction.probability,
         p_low: prediction.p_low,
         p_high: prediction.p_high,
-        horizon_days: loaded.bundle().manifest.horizon_days.unwrap_or_default(),
+        horizon_days: loaded.bundle().manifest.horizon_days(subject.row).unwrap_or_default(),
         band: band(assessment.band).into(),
         stage: placement.map_or(v1::Stage::Unspecified, |placed| stage(placed.stage)).into(),
         stage_basis: placement.map_or(v1::StageBasis::Unspecified, stage_basis).into(),

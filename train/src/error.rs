@@ -144,16 +144,20 @@ pub enum TrainError {
         /// The fold.
         fold: usize,
     },
-    /// No date leaves churned and kept rows both before and after it.
+    /// No date leaves enough churned and kept rows before it and some of both after it.
     #[error(
-        "{source_name}: no date splits the {n_rows} decided rows so that churned and kept ones lie both before \
-         and after it; give a longer history"
+        "{source_name}: no date splits the {n_rows} decided rows so that at least {needed} churned and {needed} kept \
+         ones were decided before it (`training.min_positives`) and both kinds are observed after it. Give a longer \
+         history, or observe nearer to the terms' ends (`snapshots.distances`): a row is decided only when its term's \
+         end and `snapshots.grace_days` are past"
     )]
     NoTestBlock {
         /// The history.
         source_name: String,
         /// Decided rows.
         n_rows: usize,
+        /// Rows of each outcome that are needed to learn from.
+        needed: usize,
     },
     /// A date on the command line.
     #[error("--as-of: {0}")]

@@ -1,7 +1,9 @@
 //! A history as the subcommands see it: read, with its snapshots, its end and its hash.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use holdfast_features::read::Reject;
 use holdfast_features::snapshot::{self, Snapshot};
 use holdfast_features::{FeatureSpec, FeatureTable, History, RowKey, Timestamp, compute, read};
 use sha2::{Digest, Sha256};
@@ -9,6 +11,10 @@ use sha2::{Digest, Sha256};
 use crate::TrainError;
 use crate::config::Config;
 use crate::progress::Progress;
+
+/// Days before the end of a history at which its accounts are read besides: a week, since a band changes only when two
+/// readings agree, and a month, over which a drop of health is measured.
+const READINGS: [i64; 2] = [7, 30];
 
 /// A history that was read.
 #[derive(Debug)]
@@ -19,6 +25,8 @@ pub struct HistorySource {
     pub name: String,
     /// Nothing after this is known.
     pub until: Timestamp,
+    /// The rows that `on_bad_row = "reject"` set aside.
+    pub rejects: Vec<Reject>,
 }
 
 /// Feature rows with the snapshots that they belong to.
@@ -43,8 +51,9 @@ impl HistorySource {
     ) -> Result<Self, TrainError> {
         let _stage = progress.stage("reading the history", 0);
         let config = read::HistoryConfig { now: Some(now), ..config.history.clone() };
-        let history = read::history(folder, &config)?;
-        Self::new(history, folder)
+        let inspection = read::inspect(folder, &config)?;
+        let rejects = inspection.rejects.clone();
+        Ok(Self { rejects, ..Self::new(inspection.usable()?, folder)? })
     }
 
     /// A history that was read from `folder` already.
@@ -56,7 +65,7 @@ impl HistorySource {
         let name = name.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| folder.display().to_string());
         let until = history.until.ok_or_else(|| TrainError::NoEnd(name.clone()))?;
-        Ok(Self { history, name, until })
+        Ok(Self { history, name, until, rejects: Vec::new() })
     }
 
     /// The snapshots of a training run: those that `file` asks for, else those that the configuration derives.
@@ -109,6 +118,20 @@ impl HistorySource {
             snapshots.extend(active);
         }
         Ok(snapshots)
+    }
+
+    /// Every account active at the end of the history, as it stands then and as it stood [`READINGS`] days before:
+    /// decisions compare.
+    #[must_use]
+    pub fn recent(&self, config: &Config) -> Vec<Snapshot> {
+        let mut recent = snapshot::open(&self.history, self.until, &config.snapshots);
+        let active: BTreeSet<usize> = recent.iter().map(|snapshot| snapshot.account).collect();
+        for days in READINGS {
+            let earlier = snapshot::open(&self.history, self.until.plus_days(-days), &config.snapshots);
+            recent.extend(earlier.into_iter().filter(|snapshot| active.contains(&snapshot.account)));
+        }
+        recent.sort_by_key(|snapshot| (snapshot.account, snapshot.as_of));
+        recent
     }
 
     /// The features of `specs` for `snapshots`.

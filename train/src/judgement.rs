@@ -14,6 +14,7 @@ use crate::evaluate::term_distance;
 use crate::groups::feature_groups;
 use crate::history::HistorySource;
 use crate::procedure::Learnt;
+use crate::publish;
 use crate::report::{Block, DataSummary, Protocol, Seed, TableSummary};
 use crate::rows::{HistoryRows, Roles, SelectionPlan};
 use crate::select::LearningRows;
@@ -105,6 +106,7 @@ fn data_summary(source: &HistorySource, rows: &HistoryRows, renewals: Renewals) 
             .map(|table| TableSummary {
                 name: table.table.to_owned(),
                 rows: table.n_rows,
+                set_aside: table.n_rejected,
                 first: table.first,
                 last: table.last,
             })
@@ -171,12 +173,12 @@ fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config)
          last fit, which no rows are left to judge."
             .to_owned(),
     ];
-    let last_label = block.development.iter().map(|&row| rows.times[row].label_known_at).max();
+    let last_learnt = block.development.iter().map(|&row| rows.times[row].as_of).max();
     Protocol {
         lines,
         blocks: vec![part("development", &block.development), part("test", &block.test)],
         folds,
-        purge_days: last_label.map(|last| block.start.days_since(last)),
+        purge_days: last_learnt.map(|last| block.start.days_since(last)),
         seeds: vec![Seed { of: "folds, learners, bootstrap".to_owned(), value: config.training.seed }],
     }
 }
@@ -242,10 +244,22 @@ fn segments(table: &FeatureTable, rows: &[usize]) -> Vec<(String, Vec<String>)> 
 
 /// One sentence on the rows of a run.
 #[must_use]
-pub fn data_line(summary: &DataSummary, outcome: &str) -> String {
+pub fn data_line(summary: &DataSummary, outcome: &str, is_weighted: bool) -> String {
     let churned = crate::columns::percent(summary.base_rate);
+    let once = if is_weighted { " (each renewal counted once)" } else { "" };
+    let set_aside: usize = summary.tables.iter().map(|table| table.set_aside).sum();
+    let aside = match set_aside {
+        0 => String::new(),
+        some => {
+            format!(
+                "\nBad rows set aside: {}; {} beside the model tells why",
+                count(some),
+                publish::REJECTS_FILE
+            )
+        }
+    };
     format!(
-        "{} accounts, {} terms decided ({} open of {}), {} labelled rows, {churned} {outcome}\n",
+        "{} accounts, {} terms decided ({} open of {}), {} labelled rows, {churned} {outcome}{once}{aside}\n",
         count(summary.accounts),
         count(summary.decided),
         crate::columns::percent(share(summary.open, summary.open + summary.decided)),

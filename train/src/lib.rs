@@ -3,6 +3,7 @@
 //! The library behind `holdfast-train`: each subcommand is a function of [`commands`] that returns what to
 //! print. Only `main.rs` prints, exits and touches the terminal.
 
+pub mod alarm;
 pub mod baseline;
 pub mod candidates;
 pub mod cli;

@@ -1,6 +1,6 @@
 //! A training run on a history, a line a stage.
 
-use holdfast_features::snapshot::{self, published_horizon_days};
+use holdfast_features::snapshot::{Framing, Question, Snapshot};
 use holdfast_features::{Role, Timestamp};
 use holdfast_models::{ModelName, Provenance, ProvenanceKind};
 
@@ -14,7 +14,7 @@ use crate::prepared::check_classes;
 use crate::procedure::later_block;
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
-use crate::rows::{HistoryRows, labelled};
+use crate::rows::{HistoryRows, Roles, labelled};
 use crate::summary::{by_fold, headline, report};
 use holdfast_actions::standing::benchmarks;
 
@@ -34,10 +34,10 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
     let snapshots = labelled(source.training_snapshots(&config, args.snapshots.as_deref())?);
     check_snapshots(&source, &snapshots, &config)?;
-    let horizon_days = u32::try_from(published_horizon_days(&snapshots, &config.snapshots)).ok();
     let specs = source.specs(&config);
     let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
-    let roles = rows.roles(training).ok_or_else(|| no_test_block(&source, &rows))?;
+    let roles = Roles::of(&rows.snapshots, training)
+        .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?;
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     let candidates = candidates(&training.learners, roles.block.development.len(), n_features)?;
     let learnt = later_block(&rows.data, &roles.later_block(), &candidates, &training.select(), progress)?;
@@ -46,12 +46,11 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let text = format!(
         "{}: {}{}",
         source.name,
-        data_line(&report.data, &report.outcome),
+        data_line(&report.data, &report.outcome, rows.is_weighted()),
         headline(&report, &by_fold(&rows.data, &learnt.tested))
     );
     let all: Vec<usize> = (0..rows.data.labels.len()).collect();
-    let today = snapshot::open(&source.history, source.until, &config.snapshots);
-    let today = source.observe(today, &specs, progress)?;
+    let today = source.observe(source.recent(&config), &specs, progress)?;
     let published = publish(Publication {
         registry: &args.registry,
         name: &name,
@@ -60,9 +59,11 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
-        horizon_days,
+        question: Some(question(&config, args.snapshots.is_some())),
+        base_rates: rows.base_rates(),
         provenance: provenance(&source, &rows, &config),
         features: Some((&today.keys(), &today.table)),
+        rejects: &source.rejects,
         report,
     })?;
     Ok(text + &published.text())
@@ -71,7 +72,7 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
 /// Refuses snapshots that no model can be learnt from.
 pub(crate) fn check_snapshots(
     source: &HistorySource,
-    labelled: &[snapshot::Snapshot],
+    labelled: &[Snapshot],
     config: &Config,
 ) -> Result<(), TrainError> {
     if labelled.is_empty() {
@@ -81,11 +82,25 @@ pub(crate) fn check_snapshots(
     let labels: Vec<f64> =
         labelled.iter().map(|snapshot| f64::from(u8::from(snapshot.label == Some(true)))).collect();
     let rows: Vec<usize> = (0..labels.len()).collect();
-    check_classes(&source.name, &labels, &rows, config.training.min_positives)
+    check_classes(&source.name, &labels, &rows, config.training.min_positives)?;
+    match Roles::of(labelled, &config.training) {
+        Some(_) => Ok(()),
+        None => Err(no_test_block(source, labelled, config)),
+    }
 }
 
-fn no_test_block(source: &HistorySource, rows: &HistoryRows) -> TrainError {
-    TrainError::NoTestBlock { source_name: source.name.clone(), n_rows: rows.snapshots.len() }
+fn no_test_block(source: &HistorySource, labelled: &[Snapshot], config: &Config) -> TrainError {
+    TrainError::NoTestBlock {
+        source_name: source.name.clone(),
+        n_rows: labelled.len(),
+        needed: config.training.min_positives,
+    }
+}
+
+/// A snapshots file asks the calendar question of everybody, whatever the terms are.
+fn question(config: &Config, is_from_file: bool) -> Question {
+    let question = Question::from(&config.snapshots);
+    if is_from_file { Question { framing: Framing::Calendar, ..question } } else { question }
 }
 
 fn provenance(source: &HistorySource, rows: &HistoryRows, config: &Config) -> Provenance {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use holdfast_features::read::{self, Prepared, PreparedColumns};
 use holdfast_features::write::{self, OutputColumn, Values};
-use holdfast_models::{Benchmarks, ModelName, Provenance, ProvenanceKind, benchmark};
+use holdfast_models::{BaseRates, Benchmarks, ModelName, Provenance, ProvenanceKind, benchmark};
 
 use crate::TrainError;
 use crate::baseline;
@@ -62,7 +62,9 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: Benchmarks::fit(&data.table, &rows, benchmark::SEGMENT_COLUMN),
-        horizon_days: None,
+        question: None,
+        base_rates: BaseRates { all: report.data.base_rate, renewals: None, rolling: None },
+        rejects: &[],
         provenance: provenance(&table, &config),
         features: None,
         report,
@@ -198,7 +200,13 @@ fn context(
         outcome: format!("churned (`{}` = {})", args.label, table.positive),
         subjects: "customers".to_owned(),
         data: DataSummary {
-            tables: vec![TableSummary { name: source, rows: table.labels.len(), first: None, last: None }],
+            tables: vec![TableSummary {
+                name: source,
+                rows: table.labels.len(),
+                set_aside: 0,
+                first: None,
+                last: None,
+            }],
             first: None,
             last: None,
             accounts: groups,

@@ -6,10 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
+use holdfast_features::read::Reject;
+use holdfast_features::snapshot::Question;
 use holdfast_features::{FeatureTable, RowKey, write};
 use holdfast_models::registry::Promotion;
 use holdfast_models::{
-    Benchmarks, Bundle, Calibration, ChurnModel, Manifest, ModelName, Provenance, Registry, artifact,
+    BaseRates, Benchmarks, Bundle, Calibration, ChurnModel, Manifest, ModelName, Provenance, Registry,
+    artifact,
 };
 
 use crate::TrainError;
@@ -37,15 +40,22 @@ pub struct Publication<'a> {
     pub benchmarks: Benchmarks,
     /// The winning candidate, in words.
     pub candidate: String,
-    /// The days that a probability looks ahead; `None` for a prepared table.
-    pub horizon_days: Option<u32>,
+    /// What a probability is about; `None` for a prepared table.
+    pub question: Option<Question>,
+    /// How often it happens.
+    pub base_rates: BaseRates,
     /// Where the model comes from.
     pub provenance: Provenance,
     /// The accounts at the end of the history.
     pub features: Option<(&'a [RowKey], &'a FeatureTable)>,
+    /// Rows of the history that were set aside.
+    pub rejects: &'a [Reject],
     /// The report, without the version, which is not known yet.
     pub report: Report,
 }
+
+/// The rows that reading set aside, in the version folder, where there are any.
+pub const REJECTS_FILE: &str = "rejects.csv";
 
 /// What is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +85,8 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
             crate_version: env!("CARGO_PKG_VERSION").to_owned(),
             candidate: publication.candidate,
             specs: publication.model.specs().to_vec(),
-            horizon_days: publication.horizon_days,
+            question: publication.question,
+            base_rates: publication.base_rates,
             calibration: publication.calibration.report.clone(),
             metrics: serde_json::to_value(&report.evaluation).map_err(TrainError::Report)?,
             provenance: publication.provenance,
@@ -95,6 +106,9 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
             }
             None => None,
         };
+        if !publication.rejects.is_empty() {
+            write::rejects(&folder.join(REJECTS_FILE), publication.rejects)?;
+        }
         let page =
             write_report(report_dir.map_or_else(|| folder.join(REPORT_FOLDER), Path::to_owned), &report)?;
         registry.promote(name, published.version)?;

@@ -1,7 +1,8 @@
 //! Labelled snapshots → the rows to learn from, and which of them choose and which judge.
 
 use holdfast_features::Timestamp;
-use holdfast_features::snapshot::Snapshot;
+use holdfast_features::snapshot::{Framing, Snapshot};
+use holdfast_models::BaseRates;
 
 use crate::config::TrainingConfig;
 use crate::evaluate::group_codes;
@@ -67,29 +68,62 @@ impl HistoryRows {
         let Observed { snapshots, table } = observed;
         let names: Vec<&str> = snapshots.iter().map(|snapshot| &*snapshot.group).collect();
         let groups = group_codes(&names).into_iter().map(|code| u32::try_from(code).unwrap_or(u32::MAX));
-        let label = |snapshot: &Snapshot| f64::from(u8::from(snapshot.label == Some(true)));
         let data = LearningRows {
             table,
             labels: snapshots.iter().map(label).collect(),
             weights: snapshots.iter().map(|snapshot| snapshot.weight).collect(),
             groups: groups.collect(),
         };
-        let times = snapshots
-            .iter()
-            .map(|snapshot| RowTimes { as_of: snapshot.as_of, label_known_at: snapshot.label_known_at })
-            .collect();
+        let times = times(&snapshots);
         Self { snapshots, data, times }
     }
 
-    /// Deals out the roles; `None` where no date leaves both classes before and after it.
+    /// Whether rows count differently.
     #[must_use]
-    pub fn roles(&self, config: &TrainingConfig) -> Option<Roles> {
-        let names: Vec<&str> = self.snapshots.iter().map(|snapshot| &*snapshot.group).collect();
+    pub fn is_weighted(&self) -> bool {
+        self.data.weights.windows(2).any(|pair| pair[0] < pair[1] || pair[1] < pair[0])
+    }
+
+    /// The weighted churn rates, over all rows and by what was asked.
+    #[must_use]
+    pub fn base_rates(&self) -> BaseRates {
+        let rate = |keep: &dyn Fn(&Snapshot) -> bool| {
+            let kept = self.snapshots.iter().zip(&self.data.labels).filter(|(snapshot, _)| keep(snapshot));
+            let (churned, all) = kept.fold((0.0, 0.0), |(churned, all), (snapshot, label)| {
+                (churned + snapshot.weight * label, all + snapshot.weight)
+            });
+            (all > 0.0).then(|| churned / all)
+        };
+        BaseRates {
+            all: rate(&|_| true).unwrap_or_default(),
+            renewals: rate(&|snapshot| snapshot.framing == Framing::Term),
+            rolling: rate(&|snapshot| snapshot.framing != Framing::Term),
+        }
+    }
+}
+
+fn label(snapshot: &Snapshot) -> f64 {
+    f64::from(u8::from(snapshot.label == Some(true)))
+}
+
+fn times(snapshots: &[Snapshot]) -> Vec<RowTimes> {
+    snapshots
+        .iter()
+        .map(|snapshot| RowTimes { as_of: snapshot.as_of, label_known_at: snapshot.label_known_at })
+        .collect()
+}
+
+impl Roles {
+    /// Deals out the roles of labelled snapshots; `None` where no date leaves enough of both classes before it and
+    /// some of both after it.
+    #[must_use]
+    pub fn of(snapshots: &[Snapshot], config: &TrainingConfig) -> Option<Self> {
+        let names: Vec<&str> = snapshots.iter().map(|snapshot| &*snapshot.group).collect();
         let folds = hashed_folds(&names, config.folds, config.seed);
-        let labels = &self.data.labels;
-        let block = test_block(&self.times, labels, config.test_share)?;
-        let origins =
-            rolling_origins(&self.times, labels, &folds, &block, config.origins, MIN_KNOWN_POSITIVES);
+        let labels: Vec<f64> = snapshots.iter().map(label).collect();
+        let (labels, times) = (&labels, times(snapshots));
+        let block = test_block(&times, labels, config.test_share, config.min_positives)?;
+        let origins = rolling_origins(&times, labels, &folds, &block, config.origins, MIN_KNOWN_POSITIVES);
         let judged: usize = origins.splits.iter().map(|split| n_positives(labels, &split.validate)).sum();
         let least = origins.splits.iter().map(|split| n_positives(labels, &split.train)).min().unwrap_or(0);
         let (plan, splits) = if judged >= MIN_JUDGED_POSITIVES && least >= MIN_TRAINING_POSITIVES {
@@ -97,11 +131,9 @@ impl HistoryRows {
         } else {
             (SelectionPlan::AccountFolds, by_fold(&folds, &block.development))
         };
-        Some(Roles { folds, block, plan, splits })
+        Some(Self { folds, block, plan, splits })
     }
-}
 
-impl Roles {
     /// As the procedure takes them.
     #[must_use]
     pub fn later_block(&self) -> LaterBlock<'_> {

@@ -100,12 +100,13 @@ pub fn by_fold(folds: &[usize], rows: &[usize]) -> Vec<Split> {
         .collect()
 }
 
-/// Cuts the latest rows off as the test block: the observation date at which the share of later rows comes
-/// nearest to `share`, with rows of both classes on both sides where any date allows it.
+/// Cuts the latest rows off as the test block: of the observation dates that leave at least `min_of_each` rows of each
+/// class to learn from and both classes to judge with, the one at which the share of later rows comes nearest to
+/// `share`.
 ///
-/// `None` where no date leaves both classes on both sides.
+/// `None` where no date does.
 #[must_use]
-pub fn test_block(times: &[RowTimes], labels: &[f64], share: f64) -> Option<TestBlock> {
+pub fn test_block(times: &[RowTimes], labels: &[f64], share: f64, min_of_each: usize) -> Option<TestBlock> {
     let dates: BTreeSet<Timestamp> = times.iter().map(|row| row.as_of).collect();
     let wanted = share * as_f64(times.len());
     let mut by_date: Vec<(f64, Timestamp)> = dates
@@ -116,10 +117,11 @@ pub fn test_block(times: &[RowTimes], labels: &[f64], share: f64) -> Option<Test
         })
         .collect();
     by_date.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    by_date
-        .into_iter()
-        .map(|(_, start)| block_from(times, start))
-        .find(|block| has_both_classes(labels, &block.development) && has_both_classes(labels, &block.test))
+    by_date.into_iter().map(|(_, start)| block_from(times, start)).find(|block| {
+        let positives = n_positives(labels, &block.development);
+        let least = positives.min(block.development.len() - positives);
+        least >= min_of_each.max(1) && has_both_classes(labels, &block.test)
+    })
 }
 
 /// `n_origins` validation blocks, each of equally many development rows, over the later half of the
@@ -255,12 +257,16 @@ mod tests {
         // A row a day; labels are known 10 days later; every third row is positive.
         let times = times(&(0..100).map(|day| (day, day + 10)).collect::<Vec<_>>());
         let labels: Vec<f64> = (0..100).map(|row| f64::from(u8::from(row % 3 == 0))).collect();
-        let block = test_block(&times, &labels, 0.25).unwrap();
+        let block = test_block(&times, &labels, 0.25, 10).unwrap();
         assert_eq!(block.start, Timestamp(0).plus_days(75));
         assert_eq!(block.test, (75..100).collect::<Vec<_>>());
         assert_eq!(block.development, (0..65).collect::<Vec<_>>());
         assert_eq!(block.n_purged, 10);
-        assert_eq!(test_block(&times, &[0.0; 100], 0.25), None);
+        assert_eq!(test_block(&times, &[0.0; 100], 0.25, 1), None);
+        // 31 positives are known before day 92: the block starts no earlier.
+        let late = test_block(&times, &labels, 0.25, 28).unwrap();
+        assert!(n_positives(&labels, &late.development) >= 28 && late.start > block.start, "{late:?}");
+        assert_eq!(test_block(&times, &labels, 0.25, 60), None);
     }
 
     #[test]
@@ -269,7 +275,7 @@ mod tests {
         let labels: Vec<f64> = (0..200).map(|row| f64::from(u8::from(row % 3 == 0))).collect();
         let groups: Vec<String> = (0..200).map(|row| format!("g{}", row % 40)).collect();
         let folds = hashed_folds(&groups, 4, 9);
-        let block = test_block(&times, &labels, 0.25).unwrap();
+        let block = test_block(&times, &labels, 0.25, 10).unwrap();
         let origins = rolling_origins(&times, &labels, &folds, &block, 2, 5);
         assert_eq!((origins.starts.len(), origins.splits.len()), (2, 8));
         for split in &origins.splits {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_features::{Column, Dimension, Role};
+use holdfast_features::{Column, Dimension};
 use holdfast_models::calibrate::Rung;
 use holdfast_models::probability::{log_loss, logit};
 use holdfast_models::{Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
+use crate::alarm::alarms;
 use crate::baseline::Rule;
 use crate::columns::{Align, aligned, count};
 use crate::evaluate::rank::{self, Tally};
@@ -23,10 +24,6 @@ use crate::select::{LearningRows, Selection, sample};
 
 /// Rows whose explanations are averaged into the importance of features.
 const EXPLAINED_ROWS: usize = 200;
-/// A single feature that ranks this well is more likely a leak than a finding (methods of the field: AUC > 0.95).
-const SUSPICIOUS_AUC: f64 = 0.95;
-/// Below this many churned rows figures are rough, whatever their intervals say.
-const FEW_POSITIVES: usize = 30;
 
 /// What the pipelines add to what was learnt.
 #[derive(Debug, Clone)]
@@ -83,20 +80,7 @@ pub fn report(
     let Context { title, outcome, subjects, data: summary, protocol, rules, segments, notes, mut warnings } =
         context;
     let baselines = baselines(&scored, rules, options)?;
-    let no_better = baselines.iter().find(|rule| {
-        matches!((&rule.evaluation.log_loss, &evaluation.log_loss), (Some(rule), Some(model)) if rule.value <= model.value)
-    });
-    if let Some(rule) = no_better {
-        warnings.push(format!(
-            "The model's probabilities are no better than the rule \"{}\" on these rows.",
-            rule.name
-        ));
-    }
-    if evaluation.positives < FEW_POSITIVES {
-        warnings
-            .push(format!("Only {} churned rows were judged: the figures are rough.", evaluation.positives));
-    }
-    warnings.extend(suspicious(data));
+    warnings.extend(alarms(data, &evaluation, &baselines));
     let segments: Vec<SegmentEvaluation> = segments
         .iter()
         .map(|(by, values)| by_segment(&scored, by, values, options))
@@ -246,27 +230,6 @@ fn by_dimension(importance: &[Importance]) -> Vec<DimensionImportance> {
         shares.into_iter().map(|(dimension, share)| DimensionImportance { dimension, share }).collect();
     shares.sort_by(|a, b| b.share.total_cmp(&a.share));
     shares
-}
-
-/// A warning for each feature that ranks the rows almost perfectly by itself.
-fn suspicious(data: &LearningRows) -> Vec<String> {
-    let columns = data.table.specs().iter().zip(data.table.columns());
-    columns
-        .filter(|(spec, _)| spec.role == Role::Feature)
-        .filter_map(|(spec, column)| {
-            let Column::Number(values) = column else { return None };
-            let known: Vec<usize> = (0..values.len()).filter(|&row| !values[row].is_nan()).collect();
-            let take = |values: &[f64]| known.iter().map(|&row| values[row]).collect::<Vec<f64>>();
-            let auc = rank::auc(&Tally::new(&take(values)).blocks(&take(&data.labels), &take(&data.weights)))?;
-            let auc = auc.max(1.0 - auc);
-            (auc > SUSPICIOUS_AUC).then(|| {
-                format!(
-                    "`{}` alone has an AUC of {auc:.3}: check that it was really known at the observation date.",
-                    spec.name
-                )
-            })
-        })
-        .collect()
 }
 
 /// The figures of one fold.

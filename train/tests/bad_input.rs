@@ -393,6 +393,12 @@ fn written(directory: &Path) -> Vec<String> {
     found
 }
 
+/// Yearly terms that all end at once: no row is decided before another is observed.
+fn one_season() -> String {
+    let ends = |n: usize| if n % 4 == 0 { "2024-03-01" } else { "" };
+    (0..60).map(|n| format!("s{n},a{n},100,USD,12,2023-03-01,{}\n", ends(n))).collect()
+}
+
 fn check_all(cases: &[Case]) {
     let wrong: Vec<String> = cases.iter().filter_map(|case| check(case).err()).collect();
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
@@ -406,4 +412,47 @@ fn bad_histories() {
 #[test]
 fn bad_tables() {
     check_all(&table_cases());
+}
+
+#[test]
+fn check_refuses_what_run_would_refuse() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, content) = subscriptions(&one_season());
+    let (usage_file, usage) = usage();
+    fs::create_dir(directory.path().join("history")).unwrap();
+    fs::write(directory.path().join(file), content).unwrap();
+    fs::write(directory.path().join(usage_file), usage).unwrap();
+    for arguments in [&["check", "--history", "history"][..], RUN] {
+        let output = train(directory.path(), arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("no date splits the 300 decided rows") && said.contains("min_positives"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn rows_set_aside_are_counted_and_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |path: &str| directory.path().join(path);
+    fs::create_dir(at("history")).unwrap();
+    let bad = "s900,a900,much,USD,1,2024-01-10,\n";
+    let (file, content) = subscriptions(&(good_subscriptions() + bad));
+    fs::write(at(file), content).unwrap();
+    let (file, content) = usage();
+    fs::write(at(file), content).unwrap();
+    let config = "[history]\non_bad_row = \"reject\"\n[training]\nfolds = 2\nreplicates = 20\nlearners = [\"logistic\"]\n";
+    fs::write(at("holdfast.toml"), config).unwrap();
+    let output = train(directory.path(), &[RUN, &["--config", "holdfast.toml"][..]].concat());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Bad rows set aside: 1; rejects.csv"), "{said}");
+    let rejects = fs::read_to_string(at("registry/churn/v000001/rejects.csv")).unwrap();
+    assert!(rejects.contains("subscriptions.csv") && rejects.contains("much"), "{rejects}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(at("report/report.json")).unwrap()).unwrap();
+    assert_eq!(report["data"]["tables"][0]["set_aside"], 1);
 }

@@ -1,11 +1,12 @@
 //! A made-up business: 240 accounts whose churn follows their use, and three more by hand.
 
 use holdfast_actions::{Policy, standing};
+use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, Dimension, Direction, FeatureSpec, FeatureTable, Kind, Role};
 use holdfast_models::benchmark::SEGMENT_COLUMN;
 use holdfast_models::{
-    Benchmarks, Bundle, Candidate, ChurnModel, Manifest, Provenance, ProvenanceKind, TrainingRows, calibrate,
-    explain, fit, logistic,
+    BaseRates, Benchmarks, Bundle, Candidate, ChurnModel, Manifest, Provenance, ProvenanceKind, TrainingRows,
+    calibrate, explain, fit, logistic,
 };
 
 /// A model with what it learnt from, and accounts that it never saw.
@@ -163,7 +164,12 @@ fn bundle(table: &FeatureTable, labels: &[f64], benchmarks: Benchmarks, kind: Pr
         crate_version: String::new(),
         candidate: candidate.describe(),
         specs: table.specs().to_vec(),
-        horizon_days: Some(90),
+        question: Some(Question::from(&SnapshotConfig::default())),
+        base_rates: BaseRates {
+            all: labels.iter().sum::<f64>() / weights.iter().sum::<f64>(),
+            renewals: None,
+            rolling: None,
+        },
         calibration: calibration.report,
         metrics: serde_json::Value::Null,
         provenance: Provenance {

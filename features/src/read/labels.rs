@@ -1,4 +1,4 @@
-//! The label of a prepared table: two values, of which one means churned.
+//! The label of a prepared table: two values, of which one means churned, or one named value against all others.
 
 use std::collections::BTreeSet;
 
@@ -51,6 +51,16 @@ impl WholeFile {
                 return None;
             }
             [first, second] => [first.clone(), second.clone()],
+            // A named value of several stands against all others.
+            many if let Some(positive) = &columns.positive => {
+                let Some(found) = many.iter().find(|value| same_value(value, positive)) else {
+                    let found = many.iter().take(5).map(|value| shown(value)).collect();
+                    refuse(Reason::PositiveAbsent { positive: positive.clone(), found });
+                    return None;
+                };
+                let negative = format!("one of {} other values", many.len() - 1);
+                return Some(Labels { values: ones(&texts, found), positive: found.clone(), negative });
+            }
             many => {
                 let some = many.iter().take(5).map(|value| shown(value)).collect();
                 refuse(Reason::ManyClasses { n: many.len(), some });
@@ -75,9 +85,13 @@ impl WholeFile {
             }
         };
         let negative = if positive == first { second } else { first };
-        let values = texts.iter().map(|text| if **text == *positive { 1.0 } else { 0.0 }).collect();
-        Some(Labels { values, positive, negative })
+        Some(Labels { values: ones(&texts, &positive), positive, negative })
     }
+}
+
+/// 1 where the text is `positive`, else 0.
+fn ones<T: AsRef<str>>(texts: &[T], positive: &str) -> Vec<f64> {
+    texts.iter().map(|text| if text.as_ref() == positive { 1.0 } else { 0.0 }).collect()
 }
 
 /// Whether two texts are the same value: 1 and 1.0 are, `Yes` and `yes` are.

@@ -50,10 +50,17 @@ pub struct TableReport {
 /// # Errors
 /// Files that cannot be read, or [`ReadError::Problems`] with all that is wrong with their content.
 pub fn history(dir: &Path, config: &HistoryConfig) -> Result<History, ReadError> {
-    let inspection = inspect(dir, config)?;
-    match inspection.history {
-        Some(history) => Ok(history),
-        None => Err(ReadError::Problems { problems: inspection.problems, n_problems: inspection.n_problems }),
+    inspect(dir, config)?.usable()
+}
+
+impl Inspection {
+    /// The history.
+    ///
+    /// # Errors
+    /// [`ReadError::Problems`] with all that is wrong.
+    pub fn usable(self) -> Result<History, ReadError> {
+        let Self { history, problems, n_problems, .. } = self;
+        history.ok_or(ReadError::Problems { problems, n_problems })
     }
 }
 

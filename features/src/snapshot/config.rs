@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::question::Question;
 use crate::settings::Section;
 
 /// Which question is asked of an account.
@@ -34,9 +35,6 @@ pub struct SnapshotConfig {
     /// Horizon of the calendar question, in days.
     pub horizon_days: i64,
 }
-
-/// The renewal question is published under this horizon: the term that ends within the next quarter.
-pub const TERM_HORIZON_DAYS: i64 = 90;
 
 impl Default for SnapshotConfig {
     fn default() -> Self {
@@ -90,11 +88,7 @@ impl SnapshotConfig {
     /// Whether a term of `months` is observed before its end (`true`) or on the calendar grid.
     #[must_use]
     pub fn is_term_framed(&self, months: u32) -> bool {
-        match self.framing {
-            Framing::Auto => months >= self.min_term_months,
-            Framing::Term => true,
-            Framing::Calendar => false,
-        }
+        Question::from(self).is_of_renewal(Some(f64::from(months)))
     }
 }
 

@@ -8,6 +8,7 @@
 mod calendar;
 mod config;
 mod continuity;
+mod question;
 pub(crate) mod schedule;
 mod terms;
 #[cfg(test)]
@@ -15,7 +16,8 @@ pub(crate) mod testing;
 
 use std::collections::BTreeSet;
 
-pub use config::{Framing, SnapshotConfig, TERM_HORIZON_DAYS};
+pub use config::{Framing, SnapshotConfig};
+pub use question::Question;
 pub use terms::{Term, terms, unmatched_labels};
 
 use crate::history::{AccountFacts, History, Outcome, Subscription, Text};
@@ -156,13 +158,6 @@ pub fn requested(
     config: &SnapshotConfig,
 ) -> Result<Vec<Snapshot>, SnapshotError> {
     requests.iter().enumerate().map(|(row, request)| of_request(history, row + 1, request, config)).collect()
-}
-
-/// The horizon under which a model of these snapshots is published: a quarter where most ask about renewals.
-#[must_use]
-pub fn published_horizon_days(snapshots: &[Snapshot], config: &SnapshotConfig) -> i64 {
-    let renewals = snapshots.iter().filter(|snapshot| snapshot.framing == Framing::Term).count();
-    if renewals * 2 > snapshots.len() { TERM_HORIZON_DAYS } else { config.horizon_days }
 }
 
 fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: Timestamp) -> Vec<Snapshot> {

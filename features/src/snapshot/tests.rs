@@ -129,15 +129,6 @@ fn requests_name_a_subscription_and_may_bring_a_label() {
     assert!(error.to_string().contains("no subscription that started on 2024-02-02"), "{error}");
 }
 
-#[test]
-fn the_horizon_follows_the_question() {
-    let config = SnapshotConfig::default();
-    let terms = history(vec![account(vec![yearly("s", "2023-01-01", "2024-01-01")])], "2024-06-01");
-    assert_eq!(published_horizon_days(&decided(&terms, &config), &config), TERM_HORIZON_DAYS);
-    let rolling = history(vec![account(vec![monthly("2024-01-10", None)])], "2024-12-31");
-    assert_eq!(published_horizon_days(&decided(&rolling, &config), &config), 30);
-}
-
 proptest! {
     /// A twin that churns at the end of a term is observed on the same dates of it as one that renews.
     #[test]

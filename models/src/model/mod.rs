@@ -257,7 +257,8 @@ impl ChurnModel {
         let margin = self.classifier.margin(self.classifier.raw(&scratch.encoded));
         let probability = sigmoid(self.calibrator.apply(margin));
         let (p0, p1) = self.interval.interval(margin);
-        // The parametric calibrator may lie outside of the interval, which then is widened to hold it.
+        // The parametric calibrator may lie outside of the interval, which then is widened to hold it: its width then
+        // also tells how far the two calibrations disagree.
         Prediction { probability, p_low: p0.min(probability), p_high: p1.max(probability), margin }
     }
 

@@ -140,14 +140,17 @@ pub struct Score {
     /// Calibrated probability, 0 to 1, that the account churns (does not renew) within `horizon_days`.
     #[prost(double, tag = "4")]
     pub probability: f64,
-    /// Lower end of the evidence interval (Venn-Abers), 0 to `p_high`. A wide interval means that few
-    /// like cases were seen; it is not a confidence interval.
+    /// Lower end of the evidence interval, 0 to `p_high`: the span of what Venn-Abers calibration says and
+    /// `probability`, which therefore often is one of its ends. A wide interval means that few like cases
+    /// were seen, or that two ways to calibrate disagree about them; it is not a confidence interval.
     #[prost(double, tag = "5")]
     pub p_low: f64,
     /// Upper end of the evidence interval, `p_low` to 1.
     #[prost(double, tag = "6")]
     pub p_high: f64,
-    /// The horizon in days, 0 where the training data did not state one.
+    /// Days from `as_of` to the end of what the probability is about: to the end of the term for an account
+    /// that is asked about its renewal (0 where that is overdue), else the horizon of the training data.
+    /// 0 where the training data did not state one.
     #[prost(uint32, tag = "7")]
     pub horizon_days: u32,
     /// The risk band.
@@ -693,7 +696,8 @@ pub struct GetModelResponse {
     /// The latest time that its training data know, UTC; absent for a prepared table.
     #[prost(message, optional, tag = "2")]
     pub as_of: ::core::option::Option<::prost_types::Timestamp>,
-    /// Churn is predicted within this many days, 0 where the training data did not state a horizon.
+    /// Churn of an account whose contract rolls on is predicted within this many days; that of one with a
+    /// long term at its end. 0 where the training data did not state a horizon.
     #[prost(uint32, tag = "3")]
     pub horizon_days: u32,
     /// The columns that a request may give by name.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use holdfast_features::snapshot::{Framing, Question};
 use holdfast_features::{
     Column, Dimension, Direction, FeatureSpec, FeatureTable, Kind, Role, RowKey, Timestamp, write,
 };
@@ -12,8 +13,8 @@ use holdfast_models::calibrate::ladder;
 use holdfast_models::explain::choose_background;
 use holdfast_models::registry::Promotion;
 use holdfast_models::{
-    Benchmarks, Bundle, Candidate, ChurnModel, Manifest, Provenance, ProvenanceKind, Published, Registry,
-    TrainingRows, fit, logistic,
+    BaseRates, Benchmarks, Bundle, Candidate, ChurnModel, Manifest, Provenance, ProvenanceKind, Published,
+    Registry, TrainingRows, fit, logistic,
 };
 use holdfast_proto::v1::feature_value::Kind as Given;
 use holdfast_proto::v1::model_service_client::ModelServiceClient;
@@ -206,7 +207,12 @@ fn bundle(table: &FeatureTable, seed: u64) -> Bundle {
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         candidate: candidate.describe(),
         specs: table.specs().to_vec(),
-        horizon_days: Some(90),
+        question: Some(Question { framing: Framing::Calendar, min_term_months: 6, horizon_days: 90 }),
+        base_rates: BaseRates {
+            all: labels.iter().sum::<f64>() / float(rows.len()),
+            renewals: None,
+            rolling: None,
+        },
         calibration: calibration.report,
         metrics: serde_json::json!({"auc": 0.5, "calibration": {"slope": 1.0}}),
         provenance: Provenance {

@@ -44,6 +44,10 @@ async fn what_serves_is_what_trained(history: &Path, folder: &Path) {
         assert!(version.join(file).is_file(), "no {file}");
     }
     let (keys, table) = read::feature_file(&version.join("features.parquet")).unwrap();
+    // The latest rows; earlier ones are readings to compare with.
+    let latest = keys.iter().map(|key| key.as_of).max().unwrap();
+    let rows: Vec<usize> = (0..keys.len()).filter(|&row| keys[row].as_of == latest).collect();
+    let (keys, table) = (rows.iter().map(|&row| &keys[row]).collect::<Vec<_>>(), table.take(&rows));
     assert!(keys.len() > 20, "{} accounts", keys.len());
     let scores = folder.join("scores.csv");
     let as_of = keys[0].as_of.to_string();

@@ -114,6 +114,7 @@ fn data(evaluation: &Evaluation) -> DataSummary {
     let table = |name: &str, rows: usize| TableSummary {
         name: name.to_owned(),
         rows,
+        set_aside: 0,
         first: date("2021-01-04"),
         last: date("2024-12-31"),
     };

@@ -47,7 +47,7 @@ pub fn html(report: &Report) -> String {
 }
 
 /// Whether the share of churned rows differs from the rate by weight: a reader would wonder why.
-fn is_weighted(evaluation: &Evaluation) -> bool {
+pub(super) fn is_weighted(evaluation: &Evaluation) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "counts of rows, far below 2^53")]
     let plain = evaluation.positives as f64 / evaluation.rows as f64;
     (plain - evaluation.base_rate.value).abs() > 0.001
@@ -64,7 +64,7 @@ fn headline(report: &Report) -> Markup {
         };
     };
     html! {
-        "Of the 10\u{202f}% of " (report.subjects) " ranked riskiest, "
+        "Of the 10\u{202f}% of rows ranked riskiest, "
         em { (percent((lift.value * base).min(1.0))) " " (prose(&report.outcome)) }
         ": " (number(lift.value, 1)) "× the average of " (percent(base)) "."
     }
@@ -145,8 +145,10 @@ fn ranking(report: &Report) -> Markup {
                 div.scroll {
                     table.figures {
                         caption {
-                            "With time for " (percent(capacity.share)) " of the rows ("
-                            (number(capacity.rows, 0)) " of " (count(evaluation.rows)) ")"
+                            "With time for " (percent(capacity.share)) " of the list ("
+                            (number(capacity.rows, 0)) " of " (count(evaluation.rows)) " rows"
+                            @if is_weighted(evaluation) { ", a renewal's rows counting as one" }
+                            ")"
                         }
                         (figures::head())
                         tbody { (figures::rows(&figures::at_capacity(capacity))) }

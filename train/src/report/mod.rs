@@ -93,8 +93,10 @@ pub struct DataSummary {
 pub struct TableSummary {
     /// Its name, for example `usage_daily`.
     pub name: String,
-    /// Number of rows.
+    /// Number of rows used.
     pub rows: usize,
+    /// Number of bad rows set aside by `on_bad_row = "reject"`.
+    pub set_aside: usize,
     /// Its earliest time.
     pub first: Option<Timestamp>,
     /// Its latest time.
@@ -123,7 +125,8 @@ pub struct Protocol {
     pub blocks: Vec<Block>,
     /// Number of folds of the cross-validation in development.
     pub folds: usize,
-    /// Days between the last label in development and the first test row; `None` without a time order.
+    /// Days between the last development row and the first test row: rows in between had no label yet when the test
+    /// block began. `None` without a time order.
     pub purge_days: Option<f64>,
     /// Every seed with what it seeds.
     pub seeds: Vec<Seed>,

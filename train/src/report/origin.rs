@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::format::{NOTHING, count, day, dimension, number, prose, rate};
+use super::html::is_weighted;
 use super::{
     CandidateOutcome, CandidateResult, DataSummary, FeatureGroup, Protocol, Report, TableSummary, charts,
 };
@@ -15,6 +16,7 @@ pub(super) fn data(report: &Report) -> Markup {
             p {
                 (count(data.accounts)) " " (report.subjects) ", " (count(data.snapshots)) " rows; "
                 (count(data.decided)) " outcomes are known; " (rate(data.base_rate)) " of the rows churned"
+                @if is_weighted(&report.evaluation) { ", each renewal counted once" }
                 @if data.open > 0 {
                     "; " (count(data.open)) " outcomes are still open and were not counted as either"
                 }
@@ -30,15 +32,17 @@ pub(super) fn data(report: &Report) -> Markup {
 
 fn tables(tables: &[TableSummary]) -> Markup {
     let dated = tables.iter().any(|table| table.first.is_some() || table.last.is_some());
+    let set_aside = tables.iter().any(|table| table.set_aside > 0);
     html! {
         table {
             caption { "Tables" }
-            thead { tr { th { "Table" } th.n { "Rows" } @if dated { th.n { "First" } th.n { "Last" } } } }
+            thead { tr { th { "Table" } th.n { "Rows" } @if set_aside { th.n { "Set aside" } } @if dated { th.n { "First" } th.n { "Last" } } } }
             tbody {
                 @for table in tables {
                     tr {
                         th scope="row" { code { (table.name) } }
                         td.n { (count(table.rows)) }
+                        @if set_aside { td.n { (count(table.set_aside)) } }
                         @if dated { td.n { (day(table.first)) } td.n { (day(table.last)) } }
                     }
                 }
@@ -107,7 +111,7 @@ pub(super) fn protocol(protocol: &Protocol) -> Markup {
             p.words.after {
                 (count(protocol.folds)) " folds"
                 @if let Some(days) = protocol.purge_days {
-                    "; rows purged over " (number(days, 0)) " days before the test block"
+                    "; no row of the " (number(days, 0)) " days before the test block is learnt from"
                 }
                 @for seed in &protocol.seeds { "; seed of " (seed.of) ": " (seed.value) }
                 "."

@@ -75,7 +75,7 @@ fn the_first_words_say_it_plainly() {
     let text = text_of(&html(&report()));
     let start = text.find("Of the 10").expect("a headline");
     let end = text.find(" AUC ").expect("figures");
-    insta::assert_snapshot!(text[start..end].replace('\u{202f}', " "), @"Of the 10 % of accounts ranked riskiest, 48 % did not renew : 3.3× the average of 14.4 %. Judged on 1,300 rows of 650 accounts, none of which the judged model had learnt from; 187 of the rows did not renew. Shown one that did and one that did not, the model puts the right one first 80 % of the time.");
+    insta::assert_snapshot!(text[start..end].replace('\u{202f}', " "), @"Of the 10 % of rows ranked riskiest, 48 % did not renew : 3.3× the average of 14.4 %. Judged on 1,300 rows of 650 accounts, none of which the judged model had learnt from; 187 of the rows did not renew. Shown one that did and one that did not, the model puts the right one first 80 % of the time.");
 }
 
 #[test]
