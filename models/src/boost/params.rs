@@ -113,8 +113,10 @@ impl ValidParams {
     }
 
     pub(crate) fn describe(&self) -> String {
-        let Params { rounds, learning_rate, depth, l2, min_rows, .. } = self.0;
-        format!("rounds={rounds} rate={learning_rate} depth={depth} l2={l2} min_rows={min_rows}")
+        let Params { rounds, learning_rate, depth, l2, min_rows, column_fraction, .. } = self.0;
+        format!(
+            "rounds={rounds} rate={learning_rate} depth={depth} l2={l2} min_rows={min_rows} columns={column_fraction}"
+        )
     }
 }
 
