@@ -5,6 +5,10 @@
 //! data, or absolutely where it is high by any measure. So a healthy-looking account whose churn is nearly
 //! certain is not called healthy, and neither is a neglected one that the model likes. A table without
 //! dimensions has no health; its bands come from the probability alone.
+//!
+//! An account near the edge of a band would cross it at every other look, and each time call for other plays. So
+//! where it was read before, its band changes only after two readings ([`settle`]). What is no matter of degree does
+//! not wait: a signal that caps the band (a sponsor or champion who left, a wish to cancel) and a sudden fall in health.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +43,8 @@ pub struct BandPolicy {
     pub probability_from: [f64; 2],
     /// Hours to respond in, by band from healthy to high.
     pub respond_hours: [f64; 4],
+    /// Days for which an earlier reading can hold the band; 0: the band is always that of today.
+    pub settle_days: f64,
 }
 
 impl Band {
@@ -68,15 +74,14 @@ impl Band {
     }
 }
 
-/// The band in force after `readings`, the oldest first: it changes only when two successive readings agree.
-/// `None` without readings; the first one counts at once.
+/// The band in force after `readings`, the oldest first: it moves only as far as two successive readings agree.
+/// An account at low risk that is read as high and then as medium risk is at medium risk: both readings say that it
+/// is at least that. `None` without readings; the first one counts at once.
 #[must_use]
 pub fn settle(readings: &[Band]) -> Option<Band> {
     let mut settled = *readings.first()?;
     for pair in readings.windows(2) {
-        if pair[0] == pair[1] {
-            settled = pair[1];
-        }
+        settled = settled.clamp(pair[0].min(pair[1]), pair[0].max(pair[1]));
     }
     Some(settled)
 }
@@ -103,6 +108,7 @@ impl BandPolicy {
                 section.number("medium_hours", 120.0, 1.0..=8_760.0),
                 section.number("high_hours", 24.0, 1.0..=8_760.0),
             ],
+            settle_days: section.number("settle_days", 30.0, 0.0..=365.0),
         };
         if !(policy.medium_from <= policy.low_from && policy.low_from <= policy.healthy_above) {
             section.report(
@@ -209,7 +215,9 @@ mod tests {
         assert_eq!(settle(&[]), None);
         assert_eq!(settle(&[Low]), Some(Low));
         assert_eq!(settle(&[Low, High]), Some(Low));
-        assert_eq!(settle(&[Low, High, Medium]), Some(Low));
+        assert_eq!(settle(&[Low, High, Low, High]), Some(Low));
+        assert_eq!(settle(&[Low, High, Medium]), Some(Medium));
+        assert_eq!(settle(&[High, Low, Medium]), Some(Medium));
         assert_eq!(settle(&[Low, High, High]), Some(High));
         assert_eq!(settle(&[Low, High, High, Low]), Some(High));
     }

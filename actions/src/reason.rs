@@ -120,7 +120,26 @@ fn quantity(spec: &FeatureSpec, value: f64) -> String {
     match spec.unit.as_str() {
         "" | "score" => readable(value),
         "share" => format!("{} %", readable(value * 100.0)),
-        unit => format!("{} {unit}", readable(value)),
+        unit => counted(value, unit),
+    }
+}
+
+/// A number and its unit, which is written in the plural: `3 days`, `1 day`.
+pub(crate) fn counted(value: f64, unit: &str) -> String {
+    let number = readable(value);
+    let unit = if number == "1" { singular(unit) } else { unit.to_owned() };
+    format!("{number} {unit}")
+}
+
+/// Of the units that features have.
+fn singular(unit: &str) -> String {
+    if unit == "people" {
+        return "person".to_owned();
+    }
+    match (unit.strip_suffix("ies"), unit.strip_suffix('s')) {
+        (Some(stem), _) => format!("{stem}y"),
+        (None, Some(stem)) => stem.to_owned(),
+        (None, None) => unit.to_owned(),
     }
 }
 
@@ -237,5 +256,29 @@ mod tests {
             ("0.1".into(), "12.3".into(), "7".into())
         );
         assert_eq!(readable(-0.2), "-0.2");
+    }
+
+    #[test]
+    fn one_of_a_unit_is_singular() {
+        let units =
+            ["days", "milestones", "opportunities", "activities", "e-mails", "people", "currency units"];
+        let one: Vec<String> = units.iter().map(|unit| counted(1.0, unit)).collect();
+        assert_eq!(
+            one,
+            [
+                "1 day",
+                "1 milestone",
+                "1 opportunity",
+                "1 activity",
+                "1 e-mail",
+                "1 person",
+                "1 currency unit"
+            ]
+        );
+        assert_eq!(counted(1.0, "per week"), "1 per week");
+        assert_eq!(
+            (counted(0.0, "days"), counted(1.5, "days")),
+            ("0 days".to_owned(), "1.5 days".to_owned())
+        );
     }
 }

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::band::Band;
-use crate::facts::{Account, Touch};
+use crate::facts::Account;
 use crate::health::Health;
 use crate::policy::Policy;
 use crate::policy::tests::default_policy;
+use crate::touch::Touch;
 
 /// An account by its columns, what else is known of it, and the default policy.
 #[derive(Debug, Clone)]
@@ -94,7 +95,7 @@ fn holds_leave_human_tasks_only() {
         let held = case(&[("arr", 500.0), (hold, 1.0)]);
         assert_eq!(suppressed_by("best_practice_message", &held), Some(Guardrail::AccountHold));
         assert_eq!(delivery("discovery_call", &held), (Delivery::Person, vec![Guardrail::AccountHold]));
-        assert_eq!(delivery("daily_monitoring", &held), (Delivery::Automated, vec![]), "nobody notices");
+        assert_eq!(delivery("daily_monitoring", &held), (Delivery::Person, vec![]), "nobody notices");
         let (renewal, why) = delivery("renewal_draft", &held);
         assert_eq!(renewal, Delivery::Person);
         assert!(why.contains(&Guardrail::AccountHold));
