@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod business;
+mod earlier;
 mod rendered;
 
 use business::{Business, business};
