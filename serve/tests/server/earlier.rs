@@ -1,11 +1,12 @@
 //! What earlier rows of the feature snapshot do to an answer.
 
 use holdfast_features::{Column, FeatureTable, RowKey, write};
+use holdfast_proto::v1::batch_score_result::Outcome;
 use holdfast_proto::v1::{
-    Band, BatchScoreRequest, EscalationTrigger, ExplainRequest, RecommendRequest, ScoreRequest,
+    BatchScoreRequest, EscalationTrigger, ExplainRequest, RecommendRequest, Score, ScoreRequest,
 };
 
-use crate::support::{Business, account, as_of, risk, stop};
+use crate::support::{Business, N_ACCOUNTS, account, as_of, risk, stop};
 
 /// The rows of `table` at `places`, in their order.
 fn rows(table: &FeatureTable, places: &[usize]) -> FeatureTable {
@@ -17,11 +18,35 @@ fn rows(table: &FeatureTable, places: &[usize]) -> FeatureTable {
     FeatureTable::new(table.specs().to_vec(), columns, places.len()).unwrap()
 }
 
+/// How every account of the business stands by its only row.
+async fn alone(business: &Business) -> Vec<Score> {
+    let running = business.start().await;
+    let subjects = business.keys.iter().map(|key| account(&key.account_id).unwrap()).collect();
+    let request = BatchScoreRequest { subjects, ..BatchScoreRequest::default() };
+    let answer = risk(&running).await.batch_score(request).await.unwrap().into_inner();
+    stop(running).await;
+    let score = |outcome| match outcome {
+        Some(Outcome::Score(score)) => score,
+        other => panic!("{other:?}"),
+    };
+    answer.results.into_iter().map(|result| score(result.outcome)).collect()
+}
+
 #[tokio::test]
 async fn earlier_rows_hold_the_band_and_show_a_fall_in_health() {
     let business = Business::published();
-    // (account, row whose features it has, days ago): the first was as the last of the table, the second as the first.
-    let told = [("slow", 119, 0), ("slow", 70, 7), ("fallen", 119, 0), ("fallen", 0, 7), ("new", 119, 0)];
+    let alone = alone(&business).await;
+    let health = |row: usize| alone[row].health.as_ref().unwrap().overall.unwrap();
+    // Somewhat worse than another account, yet a band below it.
+    let (worse, better) = (0..N_ACCOUNTS)
+        .flat_map(|worse| (0..N_ACCOUNTS).map(move |better| (worse, better)))
+        .find(|&(worse, better)| {
+            alone[worse].band > alone[better].band && (health(better) - health(worse)).abs() < 10.0
+        })
+        .unwrap();
+    // The account, the row whose features it has, and how many days ago.
+    let told =
+        [("slow", worse, 0), ("slow", better, 7), ("fallen", 119, 0), ("fallen", 0, 7), ("new", worse, 0)];
     let key = |&(id, _, days): &(&str, usize, i64)| RowKey {
         account_id: id.into(),
         as_of: as_of().plus_days(-days),
@@ -40,23 +65,22 @@ async fn earlier_rows_hold_the_band_and_show_a_fall_in_health() {
     assert!(fallen.signals.iter().any(|signal| signal.kind == "health_drop"), "{:?}", fallen.signals);
     let reasons = fallen.escalation.unwrap().reasons;
     assert!(reasons.iter().any(|reason| reason.trigger() == EscalationTrigger::HealthDrop));
-    assert_eq!(fallen.score.unwrap().band(), Band::HighRisk, "a fall in health does not wait");
+    assert_eq!(fallen.score.unwrap().band, alone[119].band, "a fall in health does not wait");
 
-    let fresh = RecommendRequest { subject: account("new") };
-    let fresh = client.recommend(fresh).await.unwrap().into_inner();
-    assert!(fresh.signals.iter().all(|signal| signal.kind != "health_drop"));
+    let mut score = async |id| {
+        client.score(ScoreRequest { subject: account(id) }).await.unwrap().into_inner().score.unwrap()
+    };
+    assert_eq!(score("new").await.band, alone[worse].band);
+    let slow = score("slow").await;
+    assert_eq!(slow.band, alone[better].band);
+    assert_eq!(slow.probability.to_bits(), alone[worse].probability.to_bits(), "only the band waits");
+    let held = slow.band_reasons.last().unwrap();
+    assert!(held.starts_with("Held at ") && held.contains(", 2025-03-24 said "), "{held}");
 
     // Every call answers from the same readings.
     let subject = || account("slow");
-    let score = client.score(ScoreRequest { subject: subject() }).await.unwrap().into_inner().score;
     let explained = client.explain(ExplainRequest { subject: subject() }).await.unwrap().into_inner().score;
     let advised = client.recommend(RecommendRequest { subject: subject() }).await.unwrap().into_inner().score;
-    let batch = BatchScoreRequest { subjects: vec![subject().unwrap()], ..BatchScoreRequest::default() };
-    let batch = client.batch_score(batch).await.unwrap().into_inner();
-    assert_eq!(score, explained);
-    assert_eq!(score, advised);
-    let score = score.unwrap();
-    let outcome = batch.results.into_iter().next().unwrap().outcome.unwrap();
-    assert_eq!(outcome, holdfast_proto::v1::batch_score_result::Outcome::Score(score.clone()));
+    assert_eq!((explained.as_ref(), advised.as_ref()), (Some(&slow), Some(&slow)));
     stop(running).await;
 }
