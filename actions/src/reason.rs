@@ -77,7 +77,7 @@ pub(crate) fn reasons(
                 let typical = typical(&spec.name).map(|median| quantity(spec, median));
                 let typical =
                     typical.map_or(String::new(), |typical| format!(" (typical of its segment: {typical})"));
-                format!("{}: {value}{typical}. {}.", subject(spec), moves_odds(log_odds))
+                format!("{}: {value}{typical}. {}.", brief(spec), moves_odds(log_odds))
             }
         };
         list.push(Reason { dimension: spec.dimension, feature: spec.name.clone(), log_odds, text });
@@ -89,7 +89,7 @@ pub(crate) fn reasons(
 pub(crate) fn fact(row: Row<'_>, feature: &str) -> Option<String> {
     let position = row.table().index_of(feature)?;
     let spec = &row.table().specs()[position];
-    value_of(row, spec).map(|value| format!("{}: {value}", subject(spec)))
+    value_of(row, spec).map(|value| format!("{}: {value}", brief(spec)))
 }
 
 /// An amount with thousands separators, and its currency where it is known.
@@ -112,13 +112,18 @@ fn subject(spec: &FeatureSpec) -> &str {
     spec.meaning.trim_end_matches('.')
 }
 
+/// The meaning without what it says of missing values and other special cases, behind a semicolon.
+fn brief(spec: &FeatureSpec) -> &str {
+    subject(spec).split(';').next().unwrap_or_default()
+}
+
 fn quantity(spec: &FeatureSpec, value: f64) -> String {
     if spec.kind == Kind::Boolean {
         // A median between two knots lies between no and yes.
         return if value >= 0.5 { "yes" } else { "no" }.to_owned();
     }
     match spec.unit.as_str() {
-        "" | "score" => readable(value),
+        "" | "score" | "ratio" | "value" => readable(value),
         "share" => format!("{} %", readable(value * 100.0)),
         unit => counted(value, unit),
     }
@@ -202,7 +207,13 @@ mod tests {
             ..FeatureSpec::prepared(name, kind)
         };
         let specs = vec![
-            spec("days_since_use", Kind::Number, "days", "Days since the last use.", Dimension::Usage),
+            spec(
+                "days_since_use",
+                Kind::Number,
+                "days",
+                "Days since the last use; 0 on a day of use.",
+                Dimension::Usage,
+            ),
             spec("seats_share", Kind::Number, "share", "Share of seats in use.", Dimension::Usage),
             spec("nps_latest", Kind::Number, "score", "NPS of the latest answer.", Dimension::Engagement),
             spec("auto_renew", Kind::Boolean, "", "Renews by itself.", Dimension::Financial),

@@ -9,7 +9,7 @@ use holdfast_features::signal::{Signal, SignalKind};
 
 use crate::facts::Facts;
 use crate::name::Name;
-use crate::playbook::Play;
+use crate::playbook::{Play, Topic};
 use crate::reason::{self, Reasons};
 
 /// Plain counts and dates of what both sides can look up. Columns that are not named here, such as those of a
@@ -59,7 +59,10 @@ fn observed(play: &Play, facts: &Facts<'_>, reasons: &Reasons) -> Option<String>
     let value_of = |name: &Name| facts.value(name);
     let grounds = play.when.grounds(&value_of);
     let is_ground = |signal: &&&Signal| grounds.iter().any(|name| **name == Name::Signal(signal.kind));
-    let fits = |dimension: Option<Dimension>| dimension.is_some() && dimension == play.dimension;
+    // An offer to buy more does not begin with an unpaid invoice.
+    let may_complain = play.topic != Topic::Upsell;
+    let fits =
+        |dimension: Option<Dimension>| may_complain && dimension.is_some() && dimension == play.dimension;
     let sayable: Vec<&Signal> = facts.signals.iter().filter(|signal| may_be_said(signal.kind)).collect();
     let of_the_play = sayable.iter().find(is_ground);
     let beside = || sayable.iter().find(|signal| fits(signal.dimension) && !signal.kind.is_favourable());
