@@ -267,6 +267,8 @@ mod tests {
             ("0.1".into(), "12.3".into(), "7".into())
         );
         assert_eq!(readable(-0.2), "-0.2");
+        let ratio = FeatureSpec { unit: "ratio".to_owned(), ..FeatureSpec::prepared("x", Kind::Number) };
+        assert_eq!(quantity(&ratio, 1.8), "1.8", "no unit to speak of");
     }
 
     #[test]
