@@ -3,6 +3,7 @@
 use holdfast_features::{Dimension, Timestamp};
 use serde::Serialize;
 
+use crate::band::Band;
 use crate::expression::Scalar;
 use crate::facts::Facts;
 use crate::guardrail::{Delivery, Guardrail, Objection, Verdict};
@@ -11,6 +12,7 @@ use crate::playbook::{Channel, Play};
 use crate::policy::Policy;
 use crate::reason::{self, Reasons, money};
 use crate::response::Escalation;
+use crate::talk;
 use crate::value::Value;
 
 /// One thing to do.
@@ -71,16 +73,24 @@ pub struct Suppressed {
     pub why: String,
 }
 
+/// What is to be done, what was held back, and, where nobody is to do anything, why.
+pub(crate) struct Choice {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) suppressed: Vec<Suppressed>,
+    pub(crate) note: Option<String>,
+}
+
 /// The eligible plays, ranked, and those held back; both in a fixed order.
-pub(crate) fn actions(
+pub(crate) fn choose(
     policy: &Policy,
     facts: &Facts<'_>,
     reasons: &Reasons,
     escalation: Option<&Escalation>,
-) -> (Vec<Action>, Vec<Suppressed>) {
+) -> Choice {
     let value_of = |name: &Name| facts.value(name);
     let mut ranked: Vec<(&Play, Value, Delivery, Vec<Objection>)> = Vec::new();
     let mut suppressed = Vec::new();
+    let mut nearest: Option<(&Play, Value)> = None;
     for play in policy.playbooks.plays() {
         if !play.when.holds(&value_of) {
             continue;
@@ -96,12 +106,18 @@ pub(crate) fn actions(
                     ranked.push((play, value, delivery, approvals));
                 } else {
                     hold_back(Guardrail::DoNothing, not_worth(&value, facts));
+                    if nearest.is_none_or(|(_, best)| best.rank() < value.rank()) {
+                        nearest = Some((play, value));
+                    }
                 }
             }
         }
     }
     // Plays come in the order of their ids and the sort is stable: equal values keep that order.
     ranked.sort_by(|a, b| b.1.rank().total_cmp(&a.1.rank()));
+    let by_hand = ranked.iter().any(|(_, _, delivery, _)| *delivery != Delivery::Automated);
+    let needs_nobody = ranked.is_empty() || (facts.band == Band::High && !by_hand);
+    let note = needs_nobody.then(|| nobody_acts(ranked.is_empty(), nearest, &suppressed, facts));
     ranked.truncate(policy.max_actions);
     let hours = policy.bands.hours(facts.band);
     let hours = escalation.map_or(hours, |escalation| hours.min(escalation.respond_within_hours));
@@ -123,14 +139,38 @@ pub(crate) fn actions(
             resources: play.resources.clone(),
             success_criteria: play.success_criteria.clone(),
             escalation: play.escalation.clone(),
-            talking_points: talking_points(play, facts, reasons),
+            talking_points: talk::talking_points(play, facts, reasons),
             probability_fall: value.probability_fall,
             expected_saved_arr: value.saved_arr,
             expected_new_arr: value.new_arr,
             cost: value.cost,
         })
         .collect();
-    (actions, suppressed)
+    Choice { actions, suppressed, note }
+}
+
+/// Why nothing is recommended, or nothing that a person does.
+fn nobody_acts(
+    is_empty: bool,
+    nearest: Option<(&Play, Value)>,
+    suppressed: &[Suppressed],
+    facts: &Facts<'_>,
+) -> String {
+    let what = if is_empty { "nothing is recommended" } else { "nothing is recommended to a person" };
+    let mut why = Vec::new();
+    if let Some((play, value)) = nearest {
+        why.push(format!("the play nearest to its worth, \"{}\", {}", play.title, not_worth(&value, facts)));
+    }
+    let held = suppressed.iter().filter(|one| one.guardrail != Guardrail::DoNothing).count();
+    match held {
+        0 => {}
+        1 => why.push("a guardrail holds back 1 play".to_owned()),
+        held => why.push(format!("guardrails hold back {held} plays")),
+    }
+    if why.is_empty() {
+        why.push("no play's condition holds".to_owned());
+    }
+    format!("Band {}, and {what}: {}", facts.band.label(), why.join("; "))
 }
 
 fn not_worth(value: &Value, facts: &Facts<'_>) -> String {
@@ -193,25 +233,5 @@ fn ground(name: &Name, facts: &Facts<'_>) -> Option<String> {
         Name::Health(Some(dimension)) => {
             number(name).map(|health| format!("Health in {}: {health:.0} of 100", dimension.name()))
         }
-    }
-}
-
-/// Three points: what the data show, where something concrete is there to be named, then the play's own.
-fn talking_points(play: &Play, facts: &Facts<'_>, reasons: &Reasons) -> Vec<String> {
-    let value_of = |name: &Name| facts.value(name);
-    let signal = play.when.grounds(&value_of).into_iter().find_map(|name| match name {
-        Name::Signal(kind) => facts.signal(*kind).map(|signal| signal.text.clone()),
-        _ => None,
-    });
-    let strongest = || {
-        let fits = |reason: &&reason::Reason| play.dimension.is_none() || reason.dimension == play.dimension;
-        let strongest = reasons.raising.iter().find(fits)?;
-        reason::fact(facts.account.row, &strongest.feature)
-    };
-    let observed = if play.outbound { signal.or_else(strongest) } else { None };
-    let [first, second, third] = play.talking_points.clone();
-    match observed {
-        Some(observed) => vec![format!("What we see: {observed}."), first, second],
-        None => vec![first, second, third],
     }
 }

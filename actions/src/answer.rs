@@ -5,12 +5,13 @@ use holdfast_models::Bundle;
 use holdfast_models::explain::Explanation;
 use serde::Serialize;
 
-use crate::action::{self, Action, Suppressed};
+use crate::action::{self, Action, Choice, Suppressed};
 use crate::assess::{Assessment, assess};
 use crate::facts::Account;
 use crate::policy::Policy;
 use crate::reason::{self, Reasons};
 use crate::response::Escalation;
+use crate::touch;
 
 /// How an account stands, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,7 +38,7 @@ pub struct Answer {
 }
 
 /// The answer for one row of a table aligned with the bundle's model
-/// ([`holdfast_models::ChurnModel::align`]), without earlier readings or touches.
+/// ([`holdfast_models::ChurnModel::align`]), without earlier readings.
 #[must_use]
 pub fn answer(policy: &Policy, bundle: &Bundle, row: Row<'_>, as_of: Timestamp) -> Answer {
     answer_account(policy, bundle, &Account { row, as_of, readings: &[], touches: &[] })
@@ -46,9 +47,12 @@ pub fn answer(policy: &Policy, bundle: &Bundle, row: Row<'_>, as_of: Timestamp) 
 /// The answer for `account`, whose row belongs to a table aligned with the bundle's model.
 #[must_use]
 pub fn answer_account(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Answer {
+    let row = account.row;
+    let (told, unread) = touch::of_row(row);
+    let touches = if account.touches.is_empty() { &told } else { account.touches };
+    let account = &Account { touches, ..*account };
     let assessment = assess(policy, bundle, account);
     let facts = assessment.facts(*account);
-    let row = account.row;
     let segment = row.text(bundle.benchmarks.segment_column());
     let explanation = bundle.model.explain(row);
     let reasons = reason::reasons(
@@ -59,8 +63,12 @@ pub fn answer_account(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -
         policy.reasons_per_dimension,
     );
     let escalation = policy.escalation.escalation(&facts);
-    let (actions, suppressed) = action::actions(policy, &facts, &reasons, escalation.as_ref());
-    let notes = policy.escalation.overdue_review(&facts).into_iter().collect();
+    let Choice { actions, suppressed, note } = action::choose(policy, &facts, &reasons, escalation.as_ref());
+    let mut notes: Vec<String> = policy.escalation.overdue_review(&facts).into_iter().collect();
+    notes.extend(note);
+    notes.extend(unread.iter().map(|part| {
+        format!("No cooldown is kept for `{part}` in {}: it is no `action@YYYY-MM-DD`", touch::COLUMN)
+    }));
     let arr_at_risk = facts.arr().map(|arr| arr * facts.probability);
     let currency = facts.currency().map(str::to_owned);
     Answer { assessment, explanation, reasons, actions, suppressed, escalation, notes, arr_at_risk, currency }

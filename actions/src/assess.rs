@@ -1,15 +1,16 @@
 //! How an account stands: probability, stage, health, band and signals, without any advice.
 
-use holdfast_features::Row;
 use holdfast_features::signal::{self, Peers, Signal, SignalKind};
 use holdfast_features::stage::{self, Placement};
+use holdfast_features::{Row, Timestamp};
 use holdfast_models::{Benchmarks, Bundle, Prediction};
 use serde::Serialize;
 
-use crate::band::Band;
+use crate::band::{Band, settle};
 use crate::facts::{Account, Facts};
 use crate::health::{BENCHMARK, Health};
 use crate::policy::Policy;
+use crate::reading::{Reading, is_within};
 
 /// How an account stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,7 +25,8 @@ pub struct Assessment {
     pub health_percentile: Option<f64>,
     /// The band by health alone; `None` without health.
     pub health_band: Option<Band>,
-    /// The risk band: the worse of those by health and by probability, and of what a signal caps it to.
+    /// The risk band: the worse of those by health and by probability, as far as earlier readings confirm it, and
+    /// of what a signal caps it to.
     pub band: Band,
     /// How the band came about, a sentence a part.
     pub band_reasons: Vec<String>,
@@ -51,9 +53,8 @@ pub fn assess(policy: &Policy, bundle: &Bundle, account: &Account<'_>) -> Assess
         signals.insert(place, drop);
     }
 
-    let base_rate = Some(bundle.manifest.base_rate(row));
     let (health_band, band, band_reasons) =
-        band(policy, prediction.probability, base_rate, &health, &signals);
+        band(policy, account, prediction.probability, bundle.manifest.base_rate(row), &health, &signals);
     Assessment {
         prediction,
         stage: placement,
@@ -104,25 +105,29 @@ pub(crate) fn health(
     })
 }
 
+/// What a later assessment remembers of the account in `row`.
+pub(crate) fn reading(policy: &Policy, bundle: &Bundle, row: Row<'_>, as_of: Timestamp) -> Reading {
+    let health = health(policy, &bundle.benchmarks, row, placement(policy, row)).overall;
+    let probability = bundle.model.predict(row).probability;
+    let by_probability = policy.bands.of_probability(probability, bundle.manifest.base_rate(row));
+    let by_health = health.map(|health| policy.bands.of_health(health));
+    Reading { as_of, health, band: by_health.map_or(by_probability, |band| band.max(by_probability)) }
+}
+
 /// A fall from the best reading of the days before.
 fn health_drop(policy: &Policy, account: &Account<'_>, health: &Health) -> Option<Signal> {
     let now = health.overall?;
-    let before = account
-        .readings
-        .iter()
-        .filter(|reading| {
-            let days = account.as_of.days_since(reading.as_of);
-            days > 0.0 && days <= policy.escalation.health_drop_days
-        })
-        .map(|reading| reading.health)
-        .max_by(f64::total_cmp)?;
+    let days = policy.escalation.health_drop_days;
+    let recent = account.readings.iter().filter(|reading| is_within(account.as_of, reading.as_of, days));
+    let before = recent.filter_map(|reading| reading.health).max_by(f64::total_cmp)?;
     signal::health_drop(before, now, &policy.signals)
 }
 
 fn band(
     policy: &Policy,
+    account: &Account<'_>,
     probability: f64,
-    base_rate: Option<f64>,
+    base_rate: f64,
     health: &Health,
     signals: &[Signal],
 ) -> (Option<Band>, Band, Vec<String>) {
@@ -133,15 +138,20 @@ fn band(
         reasons.push(format!("Health {overall:.0} of 100: {}", band.label()));
         band
     });
-    let against =
-        base_rate.map_or(String::new(), |base| format!(" against {:.1} % on average", base * 100.0));
     reasons.push(format!(
-        "Churn probability {:.1} %{against}: {}",
+        "Churn probability {:.1} % against {:.1} % on average: {}",
         probability * 100.0,
+        base_rate * 100.0,
         by_probability.label()
     ));
-    let mut band = by_health.map_or(by_probability, |by_health| by_health.max(by_probability));
+    let today = by_health.map_or(by_probability, |by_health| by_health.max(by_probability));
     let is_on = |kind| signals.iter().any(|signal| signal.kind == kind);
+    let (mut band, held) = settled(policy, account, today);
+    if band < today && is_on(SignalKind::HealthDrop) {
+        band = today;
+    } else {
+        reasons.extend(held);
+    }
     if let Some((kind, cap)) = policy.health.cap(is_on)
         && cap > band
     {
@@ -149,4 +159,25 @@ fn band(
         reasons.push(format!("{}: at best {}", kind.name().replace('_', " "), cap.label()));
     }
     (by_health, band, reasons)
+}
+
+/// The band as far as the readings of the days before confirm that of today, and why it is another.
+fn settled(policy: &Policy, account: &Account<'_>, today: Band) -> (Band, Option<String>) {
+    let is_recent = |reading: &&Reading| is_within(account.as_of, reading.as_of, policy.bands.settle_days);
+    let mut readings: Vec<&Reading> = account.readings.iter().filter(is_recent).collect();
+    readings.sort_by_key(|reading| reading.as_of);
+    let bands: Vec<Band> = readings.iter().map(|reading| reading.band).chain([today]).collect();
+    match (settle(&bands), readings.last()) {
+        (Some(band), Some(last)) if band != today => {
+            let why = format!(
+                "Held at {} until a second reading agrees: today alone says {}, {} said {}",
+                band.label(),
+                today.label(),
+                last.as_of,
+                last.band.label()
+            );
+            (band, Some(why))
+        }
+        _ => (today, None),
+    }
 }

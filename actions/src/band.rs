@@ -5,6 +5,10 @@
 //! data, or absolutely where it is high by any measure. So a healthy-looking account whose churn is nearly
 //! certain is not called healthy, and neither is a neglected one that the model likes. A table without
 //! dimensions has no health; its bands come from the probability alone.
+//!
+//! An account near the edge of a band would cross it at every other look, and each time call for other plays. So
+//! where it was read before, its band changes only after two readings ([`settle`]). What is no matter of degree does
+//! not wait: a signal that caps the band (a sponsor or champion who left, a wish to cancel) and a sudden fall in health.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +43,8 @@ pub struct BandPolicy {
     pub probability_from: [f64; 2],
     /// Hours to respond in, by band from healthy to high.
     pub respond_hours: [f64; 4],
+    /// Days for which an earlier reading can hold the band; 0: the band is always that of today.
+    pub settle_days: f64,
 }
 
 impl Band {
@@ -68,15 +74,14 @@ impl Band {
     }
 }
 
-/// The band in force after `readings`, the oldest first: it changes only when two successive readings agree.
-/// `None` without readings; the first one counts at once.
+/// The band in force after `readings`, the oldest first: it moves only as far as two successive readings agree.
+/// An account at low risk that is read as high and then as medium risk is at medium risk: both readings say that it
+/// is at least that. `None` without readings; the first one counts at once.
 #[must_use]
 pub fn settle(readings: &[Band]) -> Option<Band> {
     let mut settled = *readings.first()?;
     for pair in readings.windows(2) {
-        if pair[0] == pair[1] {
-            settled = pair[1];
-        }
+        settled = settled.clamp(pair[0].min(pair[1]), pair[0].max(pair[1]));
     }
     Some(settled)
 }
@@ -103,6 +108,7 @@ impl BandPolicy {
                 section.number("medium_hours", 120.0, 1.0..=8_760.0),
                 section.number("high_hours", 24.0, 1.0..=8_760.0),
             ],
+            settle_days: section.number("settle_days", 30.0, 0.0..=365.0),
         };
         if !(policy.medium_from <= policy.low_from && policy.low_from <= policy.healthy_above) {
             section.report(
@@ -130,25 +136,27 @@ impl BandPolicy {
         }
     }
 
-    /// The band of a churn probability; `base_rate` is the share of churn in the training data, where known.
+    /// The band of a churn probability; `base_rate` is the churn rate of the rows learnt from that were
+    /// asked the same, with which nothing is compared where it is 0 or 1.
     #[must_use]
-    pub fn of_probability(&self, probability: f64, base_rate: Option<f64>) -> Band {
+    pub fn of_probability(&self, probability: f64, base_rate: f64) -> Band {
         let odds = |p: f64| p / (1.0 - p);
         let absolute = match self.probability_from {
             [_, high] if probability >= high => Band::High,
             [medium, _] if probability >= medium => Band::Medium,
             _ => Band::Healthy,
         };
-        let relative = base_rate.filter(|base| *base > 0.0 && *base < 1.0).map(|base| {
-            let ratio = odds(probability) / odds(base);
-            match self.odds_from {
-                [_, _, high] if ratio >= high => Band::High,
-                [_, medium, _] if ratio >= medium => Band::Medium,
-                [low, _, _] if ratio >= low => Band::Low,
-                _ => Band::Healthy,
-            }
-        });
-        relative.map_or(absolute, |relative| relative.max(absolute))
+        if base_rate <= 0.0 || base_rate >= 1.0 {
+            return absolute;
+        }
+        let ratio = odds(probability) / odds(base_rate);
+        let relative = match self.odds_from {
+            [_, _, high] if ratio >= high => Band::High,
+            [_, medium, _] if ratio >= medium => Band::Medium,
+            [low, _, _] if ratio >= low => Band::Low,
+            _ => Band::Healthy,
+        };
+        relative.max(absolute)
     }
 
     /// Hours within which an account of `band` is answered.
@@ -194,13 +202,13 @@ mod tests {
     #[test]
     fn the_average_account_is_low_risk_and_a_likely_churner_never_healthy() {
         let bands = default_policy().bands;
-        assert_eq!(bands.of_probability(0.05, Some(0.05)), Band::Low);
-        assert_eq!(bands.of_probability(0.02, Some(0.05)), Band::Healthy);
-        assert_eq!(bands.of_probability(0.10, Some(0.05)), Band::Medium);
-        assert_eq!(bands.of_probability(0.20, Some(0.05)), Band::High);
-        assert_eq!(bands.of_probability(0.9, None), Band::High);
-        assert_eq!(bands.of_probability(0.9, Some(0.9)), Band::High);
-        assert_eq!(bands.of_probability(1.0, Some(0.5)), Band::High);
+        assert_eq!(bands.of_probability(0.05, 0.05), Band::Low);
+        assert_eq!(bands.of_probability(0.02, 0.05), Band::Healthy);
+        assert_eq!(bands.of_probability(0.10, 0.05), Band::Medium);
+        assert_eq!(bands.of_probability(0.20, 0.05), Band::High);
+        assert_eq!(bands.of_probability(0.9, 0.0), Band::High);
+        assert_eq!(bands.of_probability(0.9, 0.9), Band::High);
+        assert_eq!(bands.of_probability(1.0, 0.5), Band::High);
     }
 
     #[test]
@@ -209,7 +217,9 @@ mod tests {
         assert_eq!(settle(&[]), None);
         assert_eq!(settle(&[Low]), Some(Low));
         assert_eq!(settle(&[Low, High]), Some(Low));
-        assert_eq!(settle(&[Low, High, Medium]), Some(Low));
+        assert_eq!(settle(&[Low, High, Low, High]), Some(Low));
+        assert_eq!(settle(&[Low, High, Medium]), Some(Medium));
+        assert_eq!(settle(&[High, Low, Medium]), Some(Medium));
         assert_eq!(settle(&[Low, High, High]), Some(High));
         assert_eq!(settle(&[Low, High, High, Low]), Some(High));
     }
@@ -217,7 +227,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_higher_probability_is_never_a_better_band(
-            low in 0.0_f64..=1.0, step in 0.0_f64..=1.0, base in proptest::option::of(0.0_f64..=1.0)
+            low in 0.0_f64..=1.0, step in 0.0_f64..=1.0, base in 0.0_f64..=1.0
         ) {
             let bands = default_policy().bands;
             let high = (low + step).min(1.0);

@@ -3,12 +3,13 @@
 use holdfast_features::signal::{Signal, SignalKind};
 use holdfast_features::stage::{Placement, Stage};
 use holdfast_features::{Row, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
 use crate::expression::{Scalar, Type};
 use crate::health::Health;
 use crate::name::Name;
+use crate::reading::Reading;
+use crate::touch::Touch;
 
 /// An account at a moment, with what the caller knows beside its features.
 #[derive(Debug, Clone, Copy)]
@@ -17,28 +18,12 @@ pub struct Account<'a> {
     pub row: Row<'a>,
     /// The moment that the features describe.
     pub as_of: Timestamp,
-    /// Earlier health scores, in any order; without them no drop is seen.
+    /// How it stood earlier, in any order: [`crate::Readings::before`]. Without them no fall in health is seen,
+    /// and the band is that of today.
     pub readings: &'a [Reading],
-    /// What was done for the account before, in any order; without it no cooldown binds.
+    /// What was done for the account before, in any order. Where there are none, an answer goes by those that
+    /// the row tells of ([`crate::touch::of_row`]).
     pub touches: &'a [Touch],
-}
-
-/// An earlier health score.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Reading {
-    /// When.
-    pub as_of: Timestamp,
-    /// 0 to 100.
-    pub health: f64,
-}
-
-/// A play that was carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Touch {
-    /// The play's id.
-    pub play: String,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// What is known of an account: its features and everything derived from them.

@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::band::Band;
 use crate::facts::Facts;
 use crate::playbook::{Addressee, Play, Topic};
-use crate::reason::money;
+use crate::reason::{counted, money};
 use crate::rule::Noting;
+use crate::touch::Touch;
 
 /// The limits of the guardrails.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,7 +214,7 @@ impl GuardrailPolicy {
     }
 
     fn forbidden(&self, play: &Play, facts: &Facts<'_>) -> Option<Verdict> {
-        let days_ago = |touch: &&crate::facts::Touch| facts.account.as_of.days_since(touch.at);
+        let days_ago = |touch: &&Touch| facts.account.as_of.days_since(touch.at);
         let last = facts
             .account
             .touches
@@ -223,7 +224,11 @@ impl GuardrailPolicy {
             .filter(|days| (0.0..play.cooldown_days).contains(days))
             .min_by(f64::total_cmp);
         if let Some(days) = last {
-            let why = format!("last used {days:.0} days ago; it rests for {:.0} days", play.cooldown_days);
+            let why = format!(
+                "last used {} ago; it rests for {}",
+                counted(days.round(), "days"),
+                counted(play.cooldown_days, "days")
+            );
             return Some(Verdict::forbid(Guardrail::Cooldown, why));
         }
         if !play.outbound {
@@ -255,8 +260,11 @@ impl GuardrailPolicy {
         let logged = facts.account.row.number("touches_30d").unwrap_or(0.0);
         let touches = told.map(|_| 1.0).sum::<f64>().max(logged);
         if touches >= f64::from(self.touches_per_month) {
-            let why =
-                format!("{touches} touches in the last 30 days; at most {} are made", self.touches_per_month);
+            let why = format!(
+                "contacted {} in the last 30 days; at most {} is allowed",
+                counted(touches, "times"),
+                self.touches_per_month
+            );
             return Some(Verdict::forbid(Guardrail::TouchCap, why));
         }
         None
@@ -290,7 +298,7 @@ fn absent(addressee: Addressee, facts: &Facts<'_>) -> Option<String> {
     let row = facts.account.row;
     if row.number(present) == Some(0.0) || facts.signal(signal).is_some() {
         return Some(match row.number(left) {
-            Some(days) => format!("the {who} left {days:.0} days ago and nobody followed"),
+            Some(days) => format!("the {who} left {} ago and nobody followed", counted(days.round(), "days")),
             None => format!("the account has no {who}"),
         });
     }

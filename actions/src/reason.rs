@@ -77,7 +77,7 @@ pub(crate) fn reasons(
                 let typical = typical(&spec.name).map(|median| quantity(spec, median));
                 let typical =
                     typical.map_or(String::new(), |typical| format!(" (typical of its segment: {typical})"));
-                format!("{}: {value}{typical}. {}.", subject(spec), moves_odds(log_odds))
+                format!("{}: {value}{typical}. {}.", brief(spec), moves_odds(log_odds))
             }
         };
         list.push(Reason { dimension: spec.dimension, feature: spec.name.clone(), log_odds, text });
@@ -89,7 +89,7 @@ pub(crate) fn reasons(
 pub(crate) fn fact(row: Row<'_>, feature: &str) -> Option<String> {
     let position = row.table().index_of(feature)?;
     let spec = &row.table().specs()[position];
-    value_of(row, spec).map(|value| format!("{}: {value}", subject(spec)))
+    value_of(row, spec).map(|value| format!("{}: {value}", brief(spec)))
 }
 
 /// An amount with thousands separators, and its currency where it is known.
@@ -112,15 +112,39 @@ fn subject(spec: &FeatureSpec) -> &str {
     spec.meaning.trim_end_matches('.')
 }
 
+/// The meaning without what it says of missing values and other special cases, behind a semicolon.
+fn brief(spec: &FeatureSpec) -> &str {
+    subject(spec).split(';').next().unwrap_or_default()
+}
+
 fn quantity(spec: &FeatureSpec, value: f64) -> String {
     if spec.kind == Kind::Boolean {
         // A median between two knots lies between no and yes.
         return if value >= 0.5 { "yes" } else { "no" }.to_owned();
     }
     match spec.unit.as_str() {
-        "" | "score" => readable(value),
+        "" | "score" | "ratio" | "value" => readable(value),
         "share" => format!("{} %", readable(value * 100.0)),
-        unit => format!("{} {unit}", readable(value)),
+        unit => counted(value, unit),
+    }
+}
+
+/// A number and its unit, which is written in the plural: `3 days`, `1 day`.
+pub(crate) fn counted(value: f64, unit: &str) -> String {
+    let number = readable(value);
+    let unit = if number == "1" { singular(unit) } else { unit.to_owned() };
+    format!("{number} {unit}")
+}
+
+/// Of the units that features have.
+fn singular(unit: &str) -> String {
+    if unit == "people" {
+        return "person".to_owned();
+    }
+    match (unit.strip_suffix("ies"), unit.strip_suffix('s')) {
+        (Some(stem), _) => format!("{stem}y"),
+        (None, Some(stem)) => stem.to_owned(),
+        (None, None) => unit.to_owned(),
     }
 }
 
@@ -183,7 +207,13 @@ mod tests {
             ..FeatureSpec::prepared(name, kind)
         };
         let specs = vec![
-            spec("days_since_use", Kind::Number, "days", "Days since the last use.", Dimension::Usage),
+            spec(
+                "days_since_use",
+                Kind::Number,
+                "days",
+                "Days since the last use; 0 on a day of use.",
+                Dimension::Usage,
+            ),
             spec("seats_share", Kind::Number, "share", "Share of seats in use.", Dimension::Usage),
             spec("nps_latest", Kind::Number, "score", "NPS of the latest answer.", Dimension::Engagement),
             spec("auto_renew", Kind::Boolean, "", "Renews by itself.", Dimension::Financial),
@@ -237,5 +267,31 @@ mod tests {
             ("0.1".into(), "12.3".into(), "7".into())
         );
         assert_eq!(readable(-0.2), "-0.2");
+        let ratio = FeatureSpec { unit: "ratio".to_owned(), ..FeatureSpec::prepared("x", Kind::Number) };
+        assert_eq!(quantity(&ratio, 1.8), "1.8", "no unit to speak of");
+    }
+
+    #[test]
+    fn one_of_a_unit_is_singular() {
+        let units =
+            ["days", "milestones", "opportunities", "activities", "e-mails", "people", "currency units"];
+        let one: Vec<String> = units.iter().map(|unit| counted(1.0, unit)).collect();
+        assert_eq!(
+            one,
+            [
+                "1 day",
+                "1 milestone",
+                "1 opportunity",
+                "1 activity",
+                "1 e-mail",
+                "1 person",
+                "1 currency unit"
+            ]
+        );
+        assert_eq!(counted(1.0, "per week"), "1 per week");
+        assert_eq!(
+            (counted(0.0, "days"), counted(1.5, "days")),
+            ("0 days".to_owned(), "1.5 days".to_owned())
+        );
     }
 }

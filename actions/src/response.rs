@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::band::Band;
 use crate::facts::Facts;
-use crate::reason::money;
+use crate::reason::{counted, money};
 use crate::rule::Noting;
 
 /// When accounts are escalated.
@@ -96,8 +96,9 @@ impl EscalationPolicy {
         let days = facts.account.row.number("days_since_strategic_review")?;
         (facts.is_strategic() && days > self.strategic_review_days).then(|| {
             format!(
-                "The last strategic review was {days:.0} days ago; one is due every {:.0}",
-                self.strategic_review_days
+                "The last strategic review was {} ago; one is due every {}",
+                counted(days.round(), "days"),
+                counted(self.strategic_review_days, "days")
             )
         })
     }

@@ -33,7 +33,7 @@ pub(crate) struct Contract {
     pub days_to_term_end: Option<f64>,
 }
 
-/// The accounts that the server can look up.
+/// The accounts that the server can look up, as they are today: earlier rows are their past.
 pub(crate) fn accounts(registry: &Path, model: &ModelVersion) -> anyhow::Result<BTreeMap<String, Contract>> {
     let path = registry.join(&model.name).join(&model.version).join("features.parquet");
     let (keys, table) = read::feature_file(&path)?;
@@ -47,7 +47,9 @@ pub(crate) fn accounts(registry: &Path, model: &ModelVersion) -> anyhow::Result<
             days_to_term_end: row.number("days_to_term_end"),
         }
     };
-    Ok(keys.iter().enumerate().map(|(row, key)| (key.account_id.to_string(), contract(row))).collect())
+    let today = keys.iter().map(|key| key.as_of).max();
+    let latest = keys.iter().enumerate().filter(|(_, key)| Some(key.as_of) == today);
+    Ok(latest.map(|(row, key)| (key.account_id.to_string(), contract(row))).collect())
 }
 
 impl Client {

@@ -61,6 +61,7 @@ pub(crate) fn card(
     if let Some(escalation) = &answer.escalation {
         lines.extend(escalation.reasons.iter().flat_map(|reason| wrapped("     escalate  ", &reason.text)));
     }
+    lines.extend(answer.notes.iter().flat_map(|note| wrapped("     note    ", note)));
     lines.join("\n") + "\n"
 }
 
@@ -70,8 +71,8 @@ fn headline(rank: usize, score: &Score, contract: &Contract) -> String {
     parts.extend(contract.plan.as_deref().map(|plan| format!("{plan} plan")));
     parts.extend(contract.arr.map(|arr| format!("{} a year", money(arr, contract.currency.as_deref()))));
     parts.extend(contract.days_to_term_end.map(|days| match days {
-        ..0.0 => format!("renewal overdue by {:.0} days", -days),
-        _ => format!("term ends in {days:.0} days"),
+        ..0.0 => format!("renewal overdue by {}", in_days(-days)),
+        _ => format!("term ends in {}", in_days(days)),
     }));
     let title = format!("── {rank} ── {} ", parts.join(" · "));
     let rest = WIDTH.saturating_sub(title.chars().count());
@@ -186,7 +187,12 @@ fn percent(probability: f64) -> String {
 }
 
 fn hours(hours: f64) -> String {
-    if hours <= 48.0 { format!("{hours:.0} hours") } else { format!("{:.0} days", hours / 24.0) }
+    if hours <= 48.0 { format!("{hours:.0} hours") } else { in_days(hours / 24.0) }
+}
+
+fn in_days(days: f64) -> String {
+    let days = days.round();
+    if days == 1.0 { "1 day".to_owned() } else { format!("{days:.0} days") }
 }
 
 /// An amount without cents, thousands separated.
@@ -266,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn one_day_is_singular() {
+        assert_eq!(
+            (in_days(1.2), in_days(0.0), hours(72.0)),
+            ("1 day".into(), "0 days".into(), "3 days".into())
+        );
+    }
+
+    #[test]
     fn amounts_are_grouped() {
         assert_eq!(money(1_234_567.4, Some("USD")), "1,234,567 USD");
         assert_eq!(money(-999.6, None), "−1,000");
@@ -300,14 +314,21 @@ mod tests {
             score: Some(score),
             reasons_for: vec![reason],
             actions: vec![action],
+            notes: vec!["The last review is 200 days old".to_owned()],
             ..RecommendResponse::default()
         };
         let contract =
             Contract { arr: Some(24_000.0), currency: Some("USD".to_owned()), ..Contract::default() };
         let text = card(1, &contract, Some(0.8), &answer);
-        for part in
-            ["acct-1 · 24,000 USD a year", " 75 %", " 80 %", "high risk", "sponsor left", "within 24 hours"]
-        {
+        for part in [
+            "acct-1 · 24,000 USD a year",
+            " 75 %",
+            " 80 %",
+            "high risk",
+            "sponsor left",
+            "within 24 hours",
+            "note    The last review",
+        ] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");

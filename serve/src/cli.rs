@@ -20,7 +20,8 @@ pub(crate) struct Cli {
     /// The model to serve, and its version; by default the only model, in its current version
     #[arg(long, value_name = "NAME[@VERSION]")]
     model: Option<ModelRef>,
-    /// The feature snapshot in which accounts are looked up; by default features.parquet beside the bundle
+    /// The feature snapshot in which accounts are looked up; by default features.parquet beside the bundle. Of several
+    /// rows of an account the latest answers, the others say how it stood
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
     /// The address to listen on; with port 0 a free port is taken and printed

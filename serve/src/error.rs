@@ -66,12 +66,12 @@ pub enum LoadError {
         source: Box<ReadError>,
     },
     /// The feature snapshot lacks a feature of the model, or holds it in another type.
-    #[error("{}: does not fit the model: {source}; write it anew with `holdfast-train features`", .path.display())]
+    #[error("{}: does not fit the model: {}; write it anew with `holdfast-train features`", .path.display(), misfit(.reason))]
     SnapshotColumns {
         /// The file.
         path: PathBuf,
-        /// What does not fit.
-        source: TableError,
+        /// What does not fit; told in brief by the message, so that it is no source to be told again.
+        reason: TableError,
     },
     /// The feature snapshot has no rows.
     #[error("{}: the feature snapshot has no rows", .path.display())]
@@ -162,6 +162,17 @@ impl LoadError {
     }
 }
 
+/// A file of another kind lacks nearly all features: the first of them and their number say enough.
+fn misfit(reason: &TableError) -> String {
+    match reason {
+        TableError::Missing(names) => {
+            let are = if names.len() == 1 { "feature is" } else { "features are" };
+            format!("{} {are} missing: {}", names.len(), listed(names))
+        }
+        other => other.to_string(),
+    }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let message = refusal.to_string();
@@ -192,5 +203,22 @@ impl From<Refusal> for Status {
             },
             Refusal::Table(_) | Refusal::Lost(_) => Self::internal(message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_kind_is_told_in_brief() {
+        let refused = |n_missing: usize| LoadError::SnapshotColumns {
+            path: "today.parquet".into(),
+            reason: TableError::Missing((0..n_missing).map(|index| format!("x{index}")).collect()),
+        };
+        let start = "today.parquet: does not fit the model: 150 features are missing: \"x0\", \"x1\", ";
+        let told = refused(150).to_string();
+        assert!(told.starts_with(start) && told.contains("and 140 more; write it anew"), "{told}");
+        assert!(refused(1).to_string().contains("1 feature is missing: \"x0\";"));
     }
 }

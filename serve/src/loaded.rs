@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use holdfast_actions::playbook::folder_files;
-use holdfast_actions::{Playbooks, Policy};
+use holdfast_actions::{Playbooks, Policy, Readings};
 use holdfast_features::FeatureSpec;
 use holdfast_features::settings::Settings;
 use holdfast_models::{Bundle, ModelRef, Registry};
@@ -26,6 +26,8 @@ pub struct Loaded {
     bundle: Bundle,
     schema: Schema,
     snapshot: Option<Snapshot>,
+    /// How the snapshot's accounts stood earlier, read once so that a call stays cheap.
+    readings: Readings,
     policy: Policy,
 }
 
@@ -71,8 +73,11 @@ impl Loaded {
         let bundle = Registry::at(&config.registry).load(&model)?;
         let policy = read_policy(config, bundle.model.specs())?;
         let snapshot = features.map(|path| Snapshot::read(&path, &bundle.model)).transpose()?;
+        let readings = snapshot.as_ref().map_or_else(Readings::default, |snapshot| {
+            Readings::of_table(&policy, &bundle, snapshot.keys(), snapshot.table())
+        });
         let schema = Schema::new(model.to_string(), bundle.model.specs());
-        Ok(Self { model, bundle, schema, snapshot, policy })
+        Ok(Self { model, bundle, schema, snapshot, readings, policy })
     }
 
     /// The model, its version included.
@@ -97,6 +102,12 @@ impl Loaded {
     #[must_use]
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref()
+    }
+
+    /// How the snapshot's accounts stood earlier.
+    #[must_use]
+    pub fn readings(&self) -> &Readings {
+        &self.readings
     }
 
     /// The rules in force.

@@ -25,11 +25,22 @@ fn main() -> ExitCode {
     match run(cli.into_config(now)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", told(&error));
             let unusable = error.downcast_ref::<ServeError>().is_some_and(ServeError::is_input);
             ExitCode::from(if unusable { UNUSABLE } else { FAILED })
         }
     }
+}
+
+/// The error, then those of its causes that it does not tell itself.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn run(config: Config) -> anyhow::Result<()> {
@@ -63,5 +74,24 @@ fn init_logs(format: LogFormat) {
     match format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use holdfast_serve::LoadError;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_told_once() {
+        let source = io::Error::other("the disk is gone");
+        let told_by_itself = LoadError::SettingsFile { path: Path::new("h.toml").to_owned(), source };
+        let error = anyhow::Error::new(ServeError::from(told_by_itself));
+        assert_eq!(told(&error), "h.toml: the disk is gone");
+        let error = anyhow::anyhow!("the disk is gone").context("the server ended");
+        assert_eq!(told(&error), "the server ended: the disk is gone");
     }
 }

@@ -1,14 +1,15 @@
 //! The subjects of a request → rows of features, every mistake noted with its field.
 
+use holdfast_actions::{Reading, touch};
 use holdfast_features::{Column, FeatureTable, Kind, Role, Row, Timestamp};
-use holdfast_proto::limits::{MAX_TEXT_BYTES, MAX_VALUES_PER_ROW};
+use holdfast_proto::limits::{MAX_DAYS_AHEAD, MAX_TEXT_BYTES, MAX_VALUES_PER_ROW};
 use holdfast_proto::v1::feature_value;
 use holdfast_proto::v1::subject::By;
 use holdfast_proto::v1::{AccountContext, FeatureRow, FeatureValue, Missing, Subject};
 
 use crate::error::Refusal;
 use crate::loaded::Loaded;
-use crate::schema::Schema;
+use crate::schema::{Schema, is_never_negative};
 use crate::violation::{Violations, quoted};
 
 /// The subjects of one request, found or read.
@@ -47,6 +48,8 @@ pub struct Known<'a> {
     pub account_id: &'a str,
     /// The moment that the features describe.
     pub as_of: Timestamp,
+    /// How the account stood earlier; features that are given by name have no past.
+    pub readings: &'a [Reading],
 }
 
 impl Subjects {
@@ -79,7 +82,7 @@ impl Subjects {
                 }
                 Some(By::Features(features)) => {
                     let path = format!("{path}.features");
-                    let as_of = read_as_of(&mut violations, &path, &features).unwrap_or(now);
+                    let as_of = read_as_of(&mut violations, &path, &features, now).unwrap_or(now);
                     let row = values.push(&mut violations, &path, &features);
                     places.push(Place::Given { row, as_of, reference: features.reference });
                 }
@@ -101,13 +104,18 @@ impl Subjects {
             Place::Snapshot { row } => match loaded.snapshot() {
                 Some(snapshot) => {
                     let key = snapshot.key(*row);
-                    let row = snapshot.table().row(*row);
-                    Located::Known(Known { row, account_id: &key.account_id, as_of: key.as_of })
+                    Located::Known(Known {
+                        row: snapshot.table().row(*row),
+                        account_id: &key.account_id,
+                        as_of: key.as_of,
+                        readings: loaded.readings().before(&key.account_id, key.as_of),
+                    })
                 }
                 None => Located::Unknown { account_id: "" },
             },
             Place::Given { row, as_of, reference } => {
-                Located::Known(Known { row: self.given.row(*row), account_id: reference, as_of: *as_of })
+                let row = self.given.row(*row);
+                Located::Known(Known { row, account_id: reference, as_of: *as_of, readings: &[] })
             }
             Place::Unknown { account_id } => Located::Unknown { account_id },
         })
@@ -199,6 +207,10 @@ impl<'a> Given<'a> {
                     violations.add(field(), format!("{number} is no finite number: say missing"));
                     return 0;
                 }
+                if *number < 0.0 && is_never_negative(&self.schema.specs()[index]) {
+                    violations.add(field(), format!("{number} cannot be: 0 or more is needed"));
+                    return 0;
+                }
                 values[row] = *number;
             }
             (Kind::Boolean, feature_value::Kind::Boolean(boolean), Column::Number(values)) => {
@@ -206,6 +218,11 @@ impl<'a> Given<'a> {
             }
             (Kind::Category, feature_value::Kind::Text(text), Column::Text(values)) => {
                 if !check_text(violations, field, text) {
+                    return 0;
+                }
+                let unread = if name == touch::COLUMN { touch::of_text(text).1 } else { Vec::new() };
+                if let Some(part) = unread.first() {
+                    violations.add(field(), format!("{} is no action@YYYY-MM-DD", quoted(part)));
                     return 0;
                 }
                 values[row] = Some(text.as_str().into());
@@ -225,18 +242,28 @@ impl<'a> Given<'a> {
 }
 
 /// The time of the features; `None` where there is none, or none that can be.
-fn read_as_of(violations: &mut Violations, path: &str, features: &FeatureRow) -> Option<Timestamp> {
+fn read_as_of(
+    violations: &mut Violations,
+    path: &str,
+    features: &FeatureRow,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let given = features.as_of.as_ref()?;
+    let latest = now.plus_days(MAX_DAYS_AHEAD);
     let as_of = given
         .seconds
         .checked_mul(1_000_000)
         .and_then(|micros| micros.checked_add(i64::from(given.nanos) / 1_000))
         .filter(|_| (0..1_000_000_000).contains(&given.nanos))
-        .and_then(Timestamp::checked);
+        .and_then(Timestamp::checked)
+        .filter(|as_of| (Timestamp(0)..=latest).contains(as_of));
     if as_of.is_none() {
         violations.add(
             format!("{path}.as_of"),
-            format!("{} s + {} ns is no time of the years 1 to 9999", given.seconds, given.nanos),
+            format!(
+                "{} s + {} ns is no time from 1970-01-01 to {MAX_DAYS_AHEAD} days from now",
+                given.seconds, given.nanos
+            ),
         );
     }
     as_of

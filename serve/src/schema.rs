@@ -71,6 +71,47 @@ impl Schema {
     }
 }
 
+/// Whether a column holds a count, an age or an amount of which there is never less than nothing. What cannot be
+/// told from name and unit (scores, trends, ratios, amounts with credits) may be anything.
+#[must_use]
+pub fn is_never_negative(spec: &FeatureSpec) -> bool {
+    const BY_NAME: [&str; 3] = ["arr", "term_months", "tenure_days"];
+    const COUNTED: [&str; 27] = [
+        "actions",
+        "activities",
+        "answers",
+        "attempts",
+        "contractions",
+        "e-mails",
+        "events",
+        "expansions",
+        "hours",
+        "invoices",
+        "meetings",
+        "milestones",
+        "minutes",
+        "months",
+        "opportunities",
+        "pauses",
+        "people",
+        "posts",
+        "renewals",
+        "roles",
+        "seats",
+        "share",
+        "subscriptions",
+        "terms",
+        "tickets",
+        "trainings",
+        "users",
+    ];
+    // An overpaid invoice makes the unpaid share negative.
+    let may_fall = spec.name.contains("change") || spec.name.contains("short_paid");
+    let is_age =
+        spec.unit == "days" && (spec.name.contains("days_since") || spec.name.contains("active_days"));
+    BY_NAME.contains(&spec.name.as_str()) || (!may_fall && (is_age || COUNTED.contains(&spec.unit.as_str())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +125,36 @@ mod tests {
         assert_eq!(schema.specs().iter().filter(|spec| spec.name == "arr").count(), 1);
         assert_eq!(schema.specs().len(), 2 + CONTEXT.len() - 1);
         assert_eq!(schema.index_of("absent"), None);
+    }
+
+    #[test]
+    fn only_what_cannot_be_is_never_negative() {
+        let is = |name: &str, unit: &str| {
+            is_never_negative(&FeatureSpec {
+                unit: unit.to_owned(),
+                ..FeatureSpec::prepared(name, Kind::Number)
+            })
+        };
+        for (name, unit) in [
+            ("arr", "currency units"),
+            ("term_months", ""),
+            ("events_28d", "events"),
+            ("days_since_last_use", "days"),
+            ("seats_active_share_28d", "share"),
+            ("response_hours_28d", "hours"),
+        ] {
+            assert!(is(name, unit), "{name}");
+        }
+        for (name, unit) in [
+            ("days_to_term_end", "days"),
+            ("active_days_change_28d", "days"),
+            ("arr_change_90d", "share"),
+            ("sentiment_28d", "score"),
+            ("events_slope_8w", "per week"),
+            ("unpaid_amount", "currency units"),
+            ("balance", ""),
+        ] {
+            assert!(!is(name, unit), "{name}");
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! The accounts that requests may name: the feature snapshot, aligned with the model in service.
+//!
+//! An account may have rows of several days. The latest answers; the others say how it stood.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +36,7 @@ impl Snapshot {
         let table = model
             .align(&table)
             .and_then(|aligned| with_the_rest(&aligned, &table))
-            .map_err(|source| LoadError::SnapshotColumns { path: path.to_owned(), source })?;
+            .map_err(|reason| LoadError::SnapshotColumns { path: path.to_owned(), reason })?;
         Self::new(path, keys, table)
     }
 
@@ -72,6 +74,12 @@ impl Snapshot {
     #[must_use]
     pub fn row_of(&self, account_id: &str) -> Option<usize> {
         self.row_of.get(account_id).copied()
+    }
+
+    /// The account and time of every row.
+    #[must_use]
+    pub fn keys(&self) -> &[RowKey] {
+        &self.keys
     }
 
     /// The account and time of the row.

@@ -5,7 +5,7 @@ use holdfast_actions::guardrail::Delivery;
 use holdfast_actions::health::Health;
 use holdfast_actions::playbook::Channel;
 use holdfast_actions::response::{Escalation, Trigger};
-use holdfast_actions::{Account, Action, Assessment, Reason, Suppressed, answer, assess};
+use holdfast_actions::{Account, Action, Assessment, Reason, Suppressed, answer_account, assess};
 use holdfast_features::signal::Signal;
 use holdfast_features::stage::{Basis, Placement, Stage};
 use holdfast_features::{Dimension, FeatureSpec, Kind, Role, Timestamp, Value};
@@ -18,14 +18,13 @@ use crate::request::Known;
 
 /// The score alone.
 pub(crate) fn score(loaded: &Loaded, subject: Known<'_>) -> v1::Score {
-    let account = Account { row: subject.row, as_of: subject.as_of, readings: &[], touches: &[] };
-    scored(loaded, subject, assess(loaded.policy(), loaded.bundle(), &account))
+    scored(loaded, subject, assess(loaded.policy(), loaded.bundle(), &account(subject)))
 }
 
 /// The score and why.
 pub(crate) fn explanation(loaded: &Loaded, subject: Known<'_>) -> v1::ExplainResponse {
     let specs = loaded.bundle().model.specs();
-    let answer = answer(loaded.policy(), loaded.bundle(), subject.row, subject.as_of);
+    let answer = answer_account(loaded.policy(), loaded.bundle(), &account(subject));
     let mut contributions: Vec<v1::Contribution> = answer
         .explanation
         .contributions
@@ -50,7 +49,7 @@ pub(crate) fn explanation(loaded: &Loaded, subject: Known<'_>) -> v1::ExplainRes
 
 /// The score, why, and what to do.
 pub(crate) fn recommendation(loaded: &Loaded, subject: Known<'_>) -> v1::RecommendResponse {
-    let mut answer = answer(loaded.policy(), loaded.bundle(), subject.row, subject.as_of);
+    let mut answer = answer_account(loaded.policy(), loaded.bundle(), &account(subject));
     let signals = std::mem::take(&mut answer.assessment.signals);
     v1::RecommendResponse {
         reasons_for: reasons(answer.reasons.raising),
@@ -109,6 +108,11 @@ pub(crate) fn feature(spec: &FeatureSpec) -> v1::Feature {
 pub(crate) fn time(time: Timestamp) -> prost_types::Timestamp {
     let (seconds, micros) = (time.0.div_euclid(1_000_000), time.0.rem_euclid(1_000_000));
     prost_types::Timestamp { seconds, nanos: (micros * 1_000) as i32 }
+}
+
+/// What was done for it before is in its row.
+fn account(subject: Known<'_>) -> Account<'_> {
+    Account { row: subject.row, as_of: subject.as_of, readings: subject.readings, touches: &[] }
 }
 
 fn scored(loaded: &Loaded, subject: Known<'_>, assessment: Assessment) -> v1::Score {

@@ -1,6 +1,6 @@
 //! A history as the subcommands see it: read, with its snapshots, its end and its hash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use holdfast_features::read::Reject;
@@ -12,9 +12,9 @@ use crate::TrainError;
 use crate::config::Config;
 use crate::progress::Progress;
 
-/// Days before the end of a history at which its accounts are read besides: a week, since a band changes only when two
-/// readings agree, and a month, over which a drop of health is measured.
-const READINGS: [i64; 2] = [7, 30];
+/// Days before the end of a history at which its accounts are read besides: a day and a week, since a band changes only
+/// when two readings agree, and a month, over which a drop of health is measured.
+const READINGS: [i64; 3] = [1, 7, 30];
 
 /// A history that was read.
 #[derive(Debug)]
@@ -125,13 +125,31 @@ impl HistorySource {
     #[must_use]
     pub fn recent(&self, config: &Config) -> Vec<Snapshot> {
         let mut recent = snapshot::open(&self.history, self.until, &config.snapshots);
-        let active: BTreeSet<usize> = recent.iter().map(|snapshot| snapshot.account).collect();
-        for days in READINGS {
-            let earlier = snapshot::open(&self.history, self.until.plus_days(-days), &config.snapshots);
-            recent.extend(earlier.into_iter().filter(|snapshot| active.contains(&snapshot.account)));
-        }
+        recent.extend(self.earlier(&recent, config));
         recent.sort_by_key(|snapshot| (snapshot.account, snapshot.as_of));
         recent
+    }
+
+    /// The accounts of `snapshots` as they stood [`READINGS`] days before, where they had a contract then.
+    #[must_use]
+    pub fn earlier(&self, snapshots: &[Snapshot], config: &Config) -> Vec<Snapshot> {
+        let given: BTreeSet<(usize, Timestamp)> =
+            snapshots.iter().map(|snapshot| (snapshot.account, snapshot.as_of)).collect();
+        let mut wanted: BTreeMap<Timestamp, BTreeSet<usize>> = BTreeMap::new();
+        for &(account, as_of) in &given {
+            for days in READINGS {
+                let earlier = as_of.plus_days(-days);
+                if !given.contains(&(account, earlier)) {
+                    wanted.entry(earlier).or_default().insert(account);
+                }
+            }
+        }
+        let at = |(as_of, accounts): (Timestamp, BTreeSet<usize>)| {
+            let mut open = snapshot::open(&self.history, as_of, &config.snapshots);
+            open.retain(|snapshot| accounts.contains(&snapshot.account));
+            open
+        };
+        wanted.into_iter().flat_map(at).collect()
     }
 
     /// The features of `specs` for `snapshots`.

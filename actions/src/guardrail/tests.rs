@@ -4,10 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::band::Band;
-use crate::facts::{Account, Touch};
+use crate::facts::Account;
 use crate::health::Health;
 use crate::policy::Policy;
 use crate::policy::tests::default_policy;
+use crate::touch::Touch;
 
 /// An account by its columns, what else is known of it, and the default policy.
 #[derive(Debug, Clone)]
@@ -40,7 +41,7 @@ fn with_facts<T>(policy: &Policy, case: &Case, run: impl FnOnce(&Facts<'_>) -> T
     let row = table.row(0);
     let health: Health = policy.health.health(row, None, |_, _| None);
     let signals: Vec<Signal> = holdfast_features::signal::of(row, &policy.signals);
-    let by_probability = policy.bands.of_probability(case.probability, Some(0.1));
+    let by_probability = policy.bands.of_probability(case.probability, 0.1);
     run(&Facts {
         account: Account { row, as_of: day(0), readings: &[], touches: &case.touches },
         probability: case.probability,
@@ -94,7 +95,7 @@ fn holds_leave_human_tasks_only() {
         let held = case(&[("arr", 500.0), (hold, 1.0)]);
         assert_eq!(suppressed_by("best_practice_message", &held), Some(Guardrail::AccountHold));
         assert_eq!(delivery("discovery_call", &held), (Delivery::Person, vec![Guardrail::AccountHold]));
-        assert_eq!(delivery("daily_monitoring", &held), (Delivery::Automated, vec![]), "nobody notices");
+        assert_eq!(delivery("daily_monitoring", &held), (Delivery::Person, vec![]), "nobody notices");
         let (renewal, why) = delivery("renewal_draft", &held);
         assert_eq!(renewal, Delivery::Person);
         assert!(why.contains(&Guardrail::AccountHold));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod business;
+mod earlier;
 mod rendered;
 
 use business::{Business, business};
@@ -80,7 +81,8 @@ fn a_fall_in_health_is_seen_where_earlier_readings_are_given() {
     let row = accounts.row(0);
     let now = answer(&policy, &bundle, row, as_of()).assessment.health.overall.unwrap();
     let drop = |days: i64, points: f64| {
-        let readings = [Reading { as_of: as_of().plus_days(-days), health: now + points }];
+        let readings =
+            [Reading { as_of: as_of().plus_days(-days), health: Some(now + points), band: Band::Low }];
         let account = Account { row, as_of: as_of(), readings: &readings, touches: &[] };
         let answer = answer_account(&policy, &bundle, &account);
         let found = answer.assessment.signals.iter().any(|signal| signal.kind.name() == "health_drop");

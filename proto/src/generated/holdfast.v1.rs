@@ -20,7 +20,8 @@ pub mod subject {
         Features(super::FeatureRow),
     }
 }
-/// The features of one account, by name.
+/// The features of one account, by name. They have no past: no fall in health is seen, and the band is
+/// that of these features alone.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FeatureRow {
     /// Values by feature name; the names, types and units are those of `GetModelResponse.features`.
@@ -35,7 +36,8 @@ pub struct FeatureRow {
     /// need them assume nothing.
     #[prost(message, optional, tag = "2")]
     pub context: ::core::option::Option<AccountContext>,
-    /// The moment the features describe, UTC. Left out: the moment of the request.
+    /// The moment the features describe, UTC, from 1970 to 366 days after the request. Left out: the
+    /// moment of the request.
     #[prost(message, optional, tag = "3")]
     pub as_of: ::core::option::Option<::prost_types::Timestamp>,
     /// The caller's name for this row, returned in the answer unread. At most 1024 bytes.
@@ -55,6 +57,7 @@ pub mod feature_value {
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         /// A finite number, in the unit of the feature. NaN and infinities are refused: say `missing`.
+        /// So are negative counts, ages and amounts.
         #[prost(double, tag = "1")]
         Number(f64),
         /// A category, at most 1024 bytes. One that was never seen in training is scored as such.
@@ -153,7 +156,8 @@ pub struct Score {
     /// 0 where the training data did not state one.
     #[prost(uint32, tag = "7")]
     pub horizon_days: u32,
-    /// The risk band.
+    /// The risk band. Where the snapshot holds earlier rows of the account, it changes only after two
+    /// readings; what caps it (a sponsor who left) and a sudden fall in health act at once.
     #[prost(enumeration = "Band", tag = "8")]
     pub band: i32,
     /// The lifecycle stage.
@@ -1536,13 +1540,14 @@ pub struct RecommendResponse {
     /// What to do, the next best action first; empty where nothing is worth doing.
     #[prost(message, repeated, tag = "6")]
     pub actions: ::prost::alloc::vec::Vec<Action>,
-    /// What would have been recommended but for a guardrail.
+    /// What was eligible and is not recommended: held back by a guardrail, or not worth its cost.
     #[prost(message, repeated, tag = "7")]
     pub suppressed: ::prost::alloc::vec::Vec<SuppressedAction>,
     /// That the account is to be brought to an executive; absent where not.
     #[prost(message, optional, tag = "8")]
     pub escalation: ::core::option::Option<Escalation>,
-    /// What else the reader should know, in sentences.
+    /// What else the reader should know, in sentences; also why nothing is recommended, or for high risk
+    /// nothing to a person.
     #[prost(string, repeated, tag = "9")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Probability times annual recurring revenue, in major units of `currency`: what is lost on
@@ -1601,7 +1606,9 @@ pub mod risk_service_client {
     ///
     /// Errors of all calls: NOT_FOUND, the snapshot has no such account. INVALID_ARGUMENT, with every
     /// mistake as a field violation in a google.rpc.BadRequest detail. FAILED_PRECONDITION, an account is
-    /// named but the server holds no feature snapshot. UNAVAILABLE, no model is loaded yet.
+    /// named but the server holds no feature snapshot. UNAVAILABLE, no model is loaded yet. OUT_OF_RANGE,
+    /// the request is larger than 16 MiB: it is refused before it is read, so without field violations;
+    /// send smaller batches.
     #[derive(Debug, Clone)]
     pub struct RiskServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1825,7 +1832,9 @@ pub mod risk_service_server {
     ///
     /// Errors of all calls: NOT_FOUND, the snapshot has no such account. INVALID_ARGUMENT, with every
     /// mistake as a field violation in a google.rpc.BadRequest detail. FAILED_PRECONDITION, an account is
-    /// named but the server holds no feature snapshot. UNAVAILABLE, no model is loaded yet.
+    /// named but the server holds no feature snapshot. UNAVAILABLE, no model is loaded yet. OUT_OF_RANGE,
+    /// the request is larger than 16 MiB: it is refused before it is read, so without field violations;
+    /// send smaller batches.
     #[derive(Debug)]
     pub struct RiskServiceServer<T> {
         inner: Arc<T>,

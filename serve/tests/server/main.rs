@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step of a test that fails is the test's failure")]
 
 mod answers;
+mod earlier;
 mod exchange;
 mod refusals;
 mod standards;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_features::Timestamp;
+use holdfast_proto::limits::MAX_MESSAGE_BYTES;
 use holdfast_proto::v1::feature_value::Kind as Given;
 use holdfast_proto::v1::subject::By;
 use holdfast_proto::v1::{
@@ -10,7 +12,7 @@ use holdfast_proto::v1::{
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::support::{Business, account, given, models, risk, stop};
+use crate::support::{Business, account, given, models, now, risk, stop};
 
 /// The field violations of a refused request, by field.
 fn violations(status: &Status) -> BTreeMap<String, String> {
@@ -85,7 +87,54 @@ async fn every_mistake_is_told_at_once() {
     assert_eq!(found["subject.features.context.arr"], "is given under values too: give it once");
     assert_eq!(found["subject.features.context.tenure_days"], "inf is no finite number: say missing");
     assert_eq!(found["subject.features.reference"], "2000 bytes; at most 1024 are read");
-    assert!(found["subject.features.as_of"].contains("no time of the years 1 to 9999"));
+    assert!(found["subject.features.as_of"].contains("is no time from 1970-01-01 to 366 days from now"));
+    stop(running).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused() {
+    let business = Business::published();
+    let running = business.start().await;
+    let mut client = risk(&running).await;
+    let mut ask = async |context, as_of: Option<i64>| {
+        let mut subject = given([("events_28d", Given::Number(4.0))]);
+        let Some(Subject { by: Some(By::Features(features)) }) = &mut subject else { panic!("no features") };
+        features.context = Some(context);
+        features.as_of = as_of.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 });
+        client.score(ScoreRequest { subject }).await
+    };
+    let negative = AccountContext {
+        arr: Some(-5.0),
+        term_months: Some(-1.0),
+        tenure_days: Some(-0.5),
+        days_to_term_end: Some(-30.0),
+        ..AccountContext::default()
+    };
+    let found = violations(&ask(negative, None).await.unwrap_err());
+    let fields: Vec<&str> = found.keys().map(|field| field.rsplit('.').next().unwrap()).collect();
+    assert_eq!(fields, ["arr", "tenure_days", "term_months"], "a renewal may be overdue");
+    assert_eq!(found["subject.features.context.arr"], "-5 cannot be: 0 or more is needed");
+
+    let seconds = |time: Timestamp| time.0 / 1_000_000;
+    let far = Timestamp::parse("9999-12-31").unwrap();
+    for refused in [seconds(far), seconds(now().plus_days(367)), -1] {
+        let status = ask(AccountContext::default(), Some(refused)).await.unwrap_err();
+        assert_eq!(violations(&status).into_keys().collect::<Vec<_>>(), ["subject.features.as_of"]);
+    }
+    for answered in [0, seconds(now().plus_days(366))] {
+        assert!(ask(AccountContext::default(), Some(answered)).await.is_ok());
+    }
+    stop(running).await;
+}
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_out_of_range() {
+    let business = Business::published();
+    let running = business.start().await;
+    let mut client = risk(&running).await;
+    let subject = account(&"x".repeat(MAX_MESSAGE_BYTES));
+    let status = client.score(ScoreRequest { subject }).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     stop(running).await;
 }
 

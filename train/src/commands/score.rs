@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use holdfast_actions::{Account, assess};
+use holdfast_actions::{Account, Readings, assess};
 use holdfast_features::history::Text;
 use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
@@ -37,14 +37,15 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
         (None, Some(history)) => {
             refuse_other_kind(&bundle, ProvenanceKind::History, &reference)?;
             let source = HistorySource::read(history, &config, now, progress)?;
-            let snapshots = match &args.snapshots {
+            let mut snapshots = match &args.snapshots {
                 Some(path) => source.requested(&config, path)?,
                 None => source.active_at(&config, &args.as_of)?,
             };
+            let n_asked = snapshots.len();
+            snapshots.extend(source.earlier(&snapshots, &config));
             let observed = source.observe(snapshots, bundle.model.specs(), progress)?;
             let table = bundle.model.align(&observed.table)?;
-            let keys = observed.keys();
-            (keys.len(), of_history(&config, &bundle, &keys, &table))
+            (n_asked, of_history(&config, &bundle, &observed.keys(), &table, n_asked))
         }
         // The command line asks for one of the two.
         (None, None) => (0, Vec::new()),
@@ -87,12 +88,22 @@ fn of_table(id: &str, ids: Vec<Text>, predictions: &[Prediction]) -> Vec<OutputC
     columns
 }
 
-fn of_history(config: &Config, bundle: &Bundle, keys: &[RowKey], table: &FeatureTable) -> Vec<OutputColumn> {
+/// The first `n_asked` rows are answered; all of them are readings that a later row of their account looks back to.
+fn of_history(
+    config: &Config,
+    bundle: &Bundle,
+    keys: &[RowKey],
+    table: &FeatureTable,
+    n_asked: usize,
+) -> Vec<OutputColumn> {
+    let readings = Readings::of_table(&config.decisions, bundle, keys, table);
+    let keys = &keys[..n_asked];
     let assessments: Vec<_> = keys
         .par_iter()
         .enumerate()
         .map(|(row, key)| {
-            let account = Account { row: table.row(row), as_of: key.as_of, readings: &[], touches: &[] };
+            let readings = readings.before(&key.account_id, key.as_of);
+            let account = Account { row: table.row(row), as_of: key.as_of, readings, touches: &[] };
             assess(&config.decisions, bundle, &account)
         })
         .collect();
