@@ -122,6 +122,8 @@ fn of_history(
     columns.push(OutputColumn::new("stage", Values::Text(stages)));
     columns.push(OutputColumn::new("health", Values::Number(health)));
     columns.push(OutputColumn::new("band", Values::Text(bands)));
+    let days = (0..n_asked).map(|row| bundle.manifest.horizon_days(table.row(row)).map_or(0, i64::from));
+    columns.push(OutputColumn::new("horizon_days", Values::Integer(days.collect())));
     columns
 }
 
