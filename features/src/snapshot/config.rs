@@ -35,6 +35,9 @@ pub struct SnapshotConfig {
     pub horizon_days: i64,
 }
 
+/// For so many days after a term's end a renewal may be overdue, unless configured; features always say so.
+pub const GRACE_DAYS: i64 = 30;
+
 /// The renewal question is published under this horizon: the term that ends within the next quarter.
 pub const TERM_HORIZON_DAYS: i64 = 90;
 
@@ -42,7 +45,7 @@ impl Default for SnapshotConfig {
     fn default() -> Self {
         Self {
             framing: Framing::Auto,
-            grace_days: 30,
+            grace_days: GRACE_DAYS,
             mrr_tolerance: 0.01,
             min_term_months: 6,
             distances: vec![180, 120, 90, 60, 30],

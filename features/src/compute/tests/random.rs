@@ -326,5 +326,6 @@ pub(super) fn history(rng: &mut ChaCha8Rng, n: usize, most: usize) -> History {
         currency: Some("EUR".into()),
         tables: TABLES.map(summary).to_vec(),
         candidate_columns: Vec::new(),
+        constant_subscription_columns: Vec::new(),
     }
 }

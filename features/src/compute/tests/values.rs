@@ -27,6 +27,7 @@ fn history(facts: AccountFacts, tables: &[&'static str]) -> History {
         currency: Some("EUR".into()),
         tables: tables.iter().map(|table| summary(table)).collect(),
         candidate_columns: Vec::new(),
+        constant_subscription_columns: Vec::new(),
     }
 }
 
