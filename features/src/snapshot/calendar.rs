@@ -108,8 +108,10 @@ fn outcome_of(
     }
     let before = mrr_at(contracts, &facts.subscription_events, as_of);
     let after = mrr_at(contracts, &facts.subscription_events, horizon);
-    // Within a bridged gap nothing is paid, which is no contraction.
+    // Within a bridged gap nothing is paid, which is neither expansion nor contraction.
+    let in_gap = !contracts.iter().any(|contract| contract.is_active(as_of));
     let resumed = if after == 0.0 { before } else { after };
+    let before = if in_gap { resumed } else { before };
     Some(if resumed > before * (1.0 + config.mrr_tolerance) {
         Outcome::Expanded
     } else if resumed < before * (1.0 - config.mrr_tolerance) {
