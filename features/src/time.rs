@@ -24,8 +24,8 @@ pub struct NotATime(pub String);
 const LARGEST_EPOCH_SECONDS: i64 = 100_000_000_000;
 
 impl Timestamp {
-    /// Reads a date, an RFC 3339 time (a space may stand for the `T`, no offset means UTC) or epoch
-    /// seconds/milliseconds.
+    /// Reads a date, an RFC 3339 time (a space may stand for the `T`, the offset may lack its colon, no offset
+    /// means UTC) or epoch seconds/milliseconds.
     ///
     /// # Errors
     /// [`NotATime`] with the text.
@@ -39,7 +39,10 @@ impl Timestamp {
         if let Ok(number) = text.parse::<i64>() {
             return Self::from_epoch(number).ok_or_else(bad);
         }
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        let with_offset = DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%z"));
+        if let Ok(time) = with_offset {
             return Ok(Self(time.timestamp_micros()));
         }
         let without_offset = text.strip_suffix('Z').unwrap_or(text);
@@ -151,6 +154,9 @@ mod tests {
             "2025-03-31T12:00:00Z",
             "2025-03-31 12:00:00",
             "2025-03-31T14:00:00+02:00",
+            "2025-03-31T12:00:00.000+0000",
+            "2025-03-31T07:00:00-0500",
+            "2025-03-31 17:30:00+0530",
             "1743422400",
             "1743422400000",
         ] {
@@ -161,7 +167,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_time() {
-        for text in ["", "soon", "2025-02-30", "31/03/2025", "9999999999999999999"] {
+        for text in ["", "soon", "2025-02-30", "31/03/2025", "9999999999999999999", "2025-03-31T12:00:00+2"] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }
     }

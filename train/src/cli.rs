@@ -74,7 +74,7 @@ pub enum Command {
 /// Options of `simulate`.
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
-    /// Folder to write; made where it is missing, must be empty otherwise
+    /// Folder to write: new, empty, or an earlier simulated history, which is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Number of accounts

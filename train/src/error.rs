@@ -159,6 +159,23 @@ pub enum TrainError {
         /// Rows of each outcome that are needed to learn from.
         needed: usize,
     },
+    /// A snapshots file asks for the risk of an account that is no customer.
+    #[error(
+        "{}, row {row}: account `{account_id}` has no contract in force at {as_of}, so that none can end; remove the \
+         row{}", path.display(), match n_others { 0 => String::new(), n => format!(" and {n} others like it") }
+    )]
+    NoContract {
+        /// The snapshots file.
+        path: PathBuf,
+        /// 1-based row.
+        row: usize,
+        /// The account.
+        account_id: String,
+        /// The observation time.
+        as_of: Timestamp,
+        /// How many rows more.
+        n_others: usize,
+    },
     /// A date on the command line.
     #[error("--as-of: {0}")]
     AsOf(#[from] NotATime),
@@ -248,6 +265,7 @@ impl TrainError {
             | Self::TooFew { .. }
             | Self::FoldOneClass { .. }
             | Self::NoTestBlock { .. }
+            | Self::NoContract { .. }
             | Self::AsOf(_)
             | Self::AfterTheEnd { .. }
             | Self::NoRows(_)

@@ -5,7 +5,7 @@
 use super::declared::{Declared, How, Needs};
 use super::view::View;
 use super::window::{count, days_since, flag, is_within};
-use crate::history::{Account, FieldChange, StateKind, Text};
+use crate::history::{Account, FieldChange, Intervention, MutableColumn, StateKind, Text};
 use crate::spec::{Dimension, Direction, Kind, Role};
 
 const fn number(
@@ -35,6 +35,7 @@ const fn text(
         unit: "",
         meaning,
         needs: Needs::ContextWithout(table),
+        of_today: &[],
         how: How::Text(value),
     }
 }
@@ -103,9 +104,30 @@ pub(super) const FEATURES: &[Declared] = &[
     }),
     text("currency", "subscriptions", "The currency of all money in the row.", |v| v.whole.currency.cloned()),
     text("plan", "subscriptions", "The plan of the subscription in question.", |v| {
-        v.contract.subscription.and_then(|own| own.plan.clone())
-    }),
+        v.contract.subscription_of_today(MutableColumn::Plan)?.plan.clone()
+    })
+    .of_today(&[MutableColumn::Plan]),
+    text(
+        "recent_plays",
+        "interventions",
+        "The treated actions of the last 365 days, newest first, as action@YYYY-MM-DD joined with `;`; the day of delivery, else of assignment.",
+        recent_plays,
+    ),
 ];
+
+fn recent_plays(view: &View<'_>) -> Option<Text> {
+    let done_at =
+        |one: &Intervention| one.delivered_at.filter(|&at| at < view.as_of).unwrap_or(one.assigned_at);
+    let known = view.facts.interventions.iter().filter(|one| one.is_treatment && one.visible_at < view.as_of);
+    let mut plays: Vec<_> = known
+        .map(|one| (done_at(one), &one.action))
+        .filter(|(at, _)| is_within(*at, view.as_of, &(0..365)))
+        .collect();
+    plays.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    let words: Vec<String> =
+        plays.into_iter().map(|(at, action)| format!("{action}@{}", at.midnight())).collect();
+    (!words.is_empty()).then(|| words.join(";").into())
+}
 
 /// The value of the latest state of that kind in force; `None` where none is.
 fn state(view: &View<'_>, kind: StateKind) -> Option<Option<Text>> {

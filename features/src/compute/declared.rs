@@ -5,7 +5,7 @@ use super::financial::{Invoices, Opportunities};
 use super::relationship::People;
 use super::usage_window::UsageWindow;
 use super::view::View;
-use crate::history::Text;
+use crate::history::{MutableColumn, Text};
 use crate::spec::{Dimension, Direction, Kind, Role};
 
 /// One feature.
@@ -19,6 +19,9 @@ pub(super) struct Declared {
     pub(super) unit: &'static str,
     pub(super) meaning: &'static str,
     pub(super) needs: Needs,
+    /// The columns of `subscriptions` whose value of today it reads: only where all of them are known at past
+    /// times too may a model learn from it.
+    pub(super) of_today: &'static [MutableColumn],
     pub(super) how: How,
 }
 
@@ -71,6 +74,7 @@ impl Declared {
             unit,
             meaning,
             needs,
+            of_today: &[],
             how,
         }
     }
@@ -78,6 +82,11 @@ impl Declared {
     /// The same as a boolean.
     pub(super) const fn boolean(self) -> Self {
         Self { kind: Kind::Boolean, ..self }
+    }
+
+    /// The same, made from today's values of `columns`.
+    pub(super) const fn of_today(self, columns: &'static [MutableColumn]) -> Self {
+        Self { of_today: columns, ..self }
     }
 
     /// The same for decisions only.

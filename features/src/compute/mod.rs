@@ -22,7 +22,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{AccountFacts, Candidate, History, Text};
+use crate::history::{AccountFacts, Candidate, History, MutableColumn, Text};
 use crate::matrix::{Column as Values, FeatureTable, RowKey, TableError};
 use crate::settings::Section;
 use crate::snapshot::Snapshot;
@@ -111,8 +111,8 @@ pub enum ComputeError {
 struct Whole<'a> {
     /// Usage comes as daily sums.
     usage_is_daily: bool,
-    /// The renewal history tells the MRR, so that a subscription's own is only today's.
-    mrr_is_told: bool,
+    /// The columns of `subscriptions` whose values of today hold at every time.
+    constant: &'a [MutableColumn],
     until: Option<Timestamp>,
     currency: Option<&'a Text>,
 }
@@ -170,7 +170,7 @@ pub fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
 /// [`ComputeError`] names the feature that this history cannot give, or the account that it does not have.
 pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<FeatureTable, ComputeError> {
     let plan = Plan::new(history, specs)?;
-    let whole = Whole::of(history);
+    let whole = Whole::of(history, &plan);
     let mut order: Vec<(usize, Timestamp, usize)> = Vec::with_capacity(keys.len());
     for (row, key) in keys.iter().enumerate() {
         let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&key.account_id));
@@ -255,20 +255,24 @@ fn cell(column: &Column, plan: &Plan, view: &View<'_>) -> Cell {
 }
 
 impl<'a> Whole<'a> {
-    fn of(history: &'a History) -> Self {
-        let mut events = history.accounts.iter().flat_map(|facts| &facts.subscription_events);
+    fn of(history: &'a History, plan: &'a Plan) -> Self {
         Self {
             usage_is_daily: history.tables.iter().any(|summary| summary.table == "usage_daily"),
-            mrr_is_told: events.any(|event| event.mrr_after.is_some()),
+            constant: &plan.constant,
             until: history.until,
             currency: history.currency.as_ref(),
         }
     }
 
-    /// Whether a subscription's own MRR is that of `as_of`: where no renewal history tells of changes, or
+    /// Whether today's value of the column is that of `as_of`: the configuration says that it never changes, or
     /// nothing is known after.
-    fn trusts_current_mrr(&self, as_of: Timestamp) -> bool {
-        !self.mrr_is_told || self.until.is_none_or(|until| as_of >= until)
+    fn tells(&self, column: MutableColumn, as_of: Timestamp) -> bool {
+        self.constant.contains(&column) || self.is_latest(as_of)
+    }
+
+    /// Whether nothing is known after `as_of`, so that an export shows what was so then.
+    fn is_latest(&self, as_of: Timestamp) -> bool {
+        self.until.is_none_or(|until| as_of >= until)
     }
 }
 

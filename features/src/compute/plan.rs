@@ -3,7 +3,7 @@
 use super::declared::{CURRENCY, Declared, Needs};
 use super::events::{self, EventMeasure};
 use super::{ComputeConfig, ComputeError, context, engagement, financial, relationship, usage};
-use crate::history::{Candidate, History, Text};
+use crate::history::{Candidate, History, MutableColumn, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
 use crate::stage;
 
@@ -26,6 +26,9 @@ pub(super) struct Plan {
     pub(super) events: Vec<Text>,
     /// What the stage is told by, computed whether or not the table shows it.
     pub(super) stage_inputs: Vec<&'static Declared>,
+    /// The columns of `subscriptions` that hold at every time: the configuration's, and those that a stored
+    /// specification learnt from, so that it computes the same under another configuration.
+    pub(super) constant: Vec<MutableColumn>,
 }
 
 /// The name of the lifecycle stage's column.
@@ -44,8 +47,9 @@ fn declarations() -> impl Iterator<Item = &'static Declared> {
 /// Every feature that the history offers; see [`super::specs`].
 pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
     let currency = history.currency.as_deref().unwrap_or("currency units");
+    let mrr_is_told = mrr_is_told(history);
     let mut specs: Vec<FeatureSpec> =
-        declarations().filter_map(|declared| declared.spec(history, currency)).collect();
+        declarations().filter_map(|declared| declared.spec(history, currency, mrr_is_told)).collect();
     if let Some(source) = usage_table(history) {
         let named = events::most_used(history, config.max_events);
         specs.extend(named.iter().flat_map(|event| events::specs(event, source)));
@@ -60,10 +64,17 @@ pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpe
         role: Role::Feature,
         direction: Direction::Unknown,
         unit: String::new(),
-        meaning: "Lifecycle stage by the default boundaries.".to_owned(),
+        meaning: "Lifecycle stage by the default boundaries; seats count only where they never change."
+            .to_owned(),
         source: "subscriptions".to_owned(),
     });
     specs
+}
+
+/// Whether any row of the renewal history tells the MRR.
+fn mrr_is_told(history: &History) -> bool {
+    let mut events = history.accounts.iter().flat_map(|facts| &facts.subscription_events);
+    events.any(|event| event.mrr_after.is_some())
 }
 
 /// Whether the history has the table, by its summary or by its facts.
@@ -100,10 +111,14 @@ fn candidate_spec(history: &History, index: usize, name: &str) -> FeatureSpec {
 
 impl Declared {
     /// The specification on that history; `None` where its table is absent and nothing asks for the column.
-    fn spec(&self, history: &History, currency: &str) -> Option<FeatureSpec> {
+    fn spec(&self, history: &History, currency: &str, mrr_is_told: bool) -> Option<FeatureSpec> {
         let (source, present) = self.source(history);
         let role = match (present, self.needs) {
-            (true, _) => self.role,
+            (true, _) if self.of_today.is_empty() => self.role,
+            (true, _) if self.is_known_at_past(&history.constant_subscription_columns, mrr_is_told) => {
+                Role::Feature
+            }
+            (true, _) => Role::Context,
             (false, Needs::ContextWithout(_)) => Role::Context,
             (false, _) => return None,
         };
@@ -120,6 +135,14 @@ impl Declared {
         })
     }
 
+    /// Whether its values at past times are known: it reads nothing of today, or only what never changes.
+    fn is_known_at_past(&self, constant: &[MutableColumn], mrr_is_told: bool) -> bool {
+        let is_known = |column: &MutableColumn| {
+            constant.contains(column) || (*column == MutableColumn::Mrr && mrr_is_told)
+        };
+        self.of_today.iter().all(is_known)
+    }
+
     fn source(&self, history: &History) -> (&'static str, bool) {
         match self.needs {
             Needs::Usage => (usage_table(history).unwrap_or("usage_events"), usage_table(history).is_some()),
@@ -132,13 +155,27 @@ impl Declared {
 impl Plan {
     /// How to compute the columns of `specs` on `history`.
     pub(super) fn new(history: &History, specs: &[FeatureSpec]) -> Result<Self, ComputeError> {
-        let mut plan =
-            Self { columns: Vec::with_capacity(specs.len()), events: Vec::new(), stage_inputs: Vec::new() };
+        let mrr_is_told = mrr_is_told(history);
+        let mut plan = Self {
+            columns: Vec::with_capacity(specs.len()),
+            events: Vec::new(),
+            stage_inputs: Vec::new(),
+            constant: history.constant_subscription_columns.clone(),
+        };
+        for spec in specs.iter().filter(|spec| spec.role == Role::Feature) {
+            let learnt = declarations().filter(|declared| declared.name == spec.name);
+            let columns = learnt.flat_map(|declared| declared.of_today);
+            plan.constant.extend(columns.filter(|column| **column != MutableColumn::Mrr || !mrr_is_told));
+        }
         for spec in specs {
             let column = plan.column(history, spec)?;
             if matches!(column, Column::Stage) {
-                plan.stage_inputs =
-                    declarations().filter(|declared| stage::INPUTS.contains(&declared.name)).collect();
+                // At the latest date as at past ones: a model learns from the column.
+                let is_known = |declared: &&Declared| declared.is_known_at_past(&plan.constant, mrr_is_told);
+                plan.stage_inputs = declarations()
+                    .filter(|declared| stage::INPUTS.contains(&declared.name))
+                    .filter(is_known)
+                    .collect();
             }
             plan.columns.push(column);
         }

@@ -3,6 +3,7 @@
 use super::declared::{Declared, How, Needs};
 use super::usage_window::{DaySet, UsageWindow};
 use super::window::{number, ratio};
+use crate::history::MutableColumn;
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
 use crate::time::Timestamp;
@@ -229,7 +230,8 @@ pub(super) const FEATURES: &[Declared] = &[
         How::View(|view| {
             view.usage.as_ref().map_or(f64::NAN, |u| ratio(users(u, 0..28), view.contract.seats))
         }),
-    ),
+    )
+    .of_today(&[MutableColumn::Quantity]),
 ];
 
 fn users(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {

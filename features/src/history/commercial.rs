@@ -3,7 +3,18 @@
 use super::Text;
 use crate::time::Timestamp;
 
-/// A row of `subscriptions`. `mrr` and `quantity` are today's values; [`SubscriptionEvent`]s tell the past's.
+/// A column of `subscriptions` that changes without leaving a time: an export shows today's value of it. An
+/// ended contract may show no revenue, no seats and no automatic renewal, so a past row must not read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the contract's own")]
+pub enum MutableColumn {
+    AutoRenew,
+    Quantity,
+    Mrr,
+    Plan,
+}
+
+/// A row of `subscriptions`. Its [`MutableColumn`]s are today's values; of `mrr` [`SubscriptionEvent`]s tell the past's.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub struct Subscription {
     /// From when features may know of it.
@@ -34,6 +45,22 @@ pub struct Subscription {
     pub cancel_reason: Option<Text>,
     /// Whether it ended against the customer's will (failed payment): `Some(false)` is involuntary.
     pub is_voluntary: Option<bool>,
+}
+
+impl MutableColumn {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::AutoRenew, Self::Quantity, Self::Mrr, Self::Plan];
+
+    /// The contract's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AutoRenew => "auto_renew",
+            Self::Quantity => "quantity",
+            Self::Mrr => "mrr",
+            Self::Plan => "plan",
+        }
+    }
 }
 
 /// The type of a row of `subscription_events`.
@@ -86,9 +113,9 @@ pub struct Invoice {
     pub due_at: Option<Timestamp>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
-    /// Collection attempts; known from `paid_at`, or the due date when unpaid.
+    /// Collection attempts; known from `paid_at`. Of an unpaid invoice they are today's.
     pub attempt_count: Option<f64>,
-    /// Why a collection failed.
+    /// Why a collection failed; known as the attempts are.
     pub failure_code: Option<Text>,
 }
 

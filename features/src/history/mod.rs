@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::time::Timestamp;
 
 pub use commercial::{
-    Invoice, Label, Opportunity, OpportunityType, Outcome, Subscription, SubscriptionEvent,
+    Invoice, Label, MutableColumn, Opportunity, OpportunityType, Outcome, Subscription, SubscriptionEvent,
     SubscriptionEventType,
 };
 pub use customer::{
@@ -35,6 +35,8 @@ pub struct History {
     pub tables: Vec<TableSummary>,
     /// The names of the unknown, time-safe columns of `accounts`: [`Account::candidates`] follows this order.
     pub candidate_columns: Vec<String>,
+    /// Columns of `subscriptions` whose value of today is that of every earlier time, by the configuration.
+    pub constant_subscription_columns: Vec<MutableColumn>,
 }
 
 /// What `check` and the report say of one table.

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::history::Text;
+use crate::history::{SurveyKind, Text};
 use crate::time::{DAY, Timestamp};
 
 use super::config::HistoryConfig;
-use super::contract::{ColumnKind, EventTime, Presence, TableSchema, Tense};
+use super::contract::{ColumnKind, EventTime, Presence, TableSchema, Tense, words};
 use super::convert::Typed;
 use super::error::Reason;
 
@@ -100,22 +100,22 @@ impl Batch {
         }
     }
 
-    /// The latest time at which something was known, that `row` shows: no term ends or plans.
-    pub(super) fn known_at(&self, row: usize, delay: i64) -> Option<Timestamp> {
+    /// The latest time, not after `now` where that is known, at which something was known that `row` shows: no
+    /// term ends or plans. The end of a subscription is no plan once it is past, which only `now` tells.
+    pub(super) fn known_at(&self, row: usize, delay: i64, now: Option<Timestamp>) -> Option<Timestamp> {
         let past = self.schema.columns.iter().zip(&self.columns).filter_map(|(column, typed)| {
-            match (column.kind, typed) {
-                (ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past), Some(Typed::Time(times))) => {
-                    times[row]
-                }
-                _ => None,
-            }
+            let Some(Typed::Time(times)) = typed else { return None };
+            let is_past =
+                matches!(column.kind, ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past));
+            let has_ended = self.schema.name == "subscriptions" && column.name == "ended_at" && now.is_some();
+            times[row].filter(|_| is_past || has_ended)
         });
         let visible = match self.schema.event_time {
             EventTime::At(_) => self.visible_at(row, delay),
             EventTime::DayOf(_) => self.visible_at(row, delay).map(|end_of_day| end_of_day + 1),
             EventTime::Timeless | EventTime::Earliest { .. } => None,
         };
-        past.chain(visible).max()
+        past.chain(visible).filter(|time| now.is_none_or(|now| *time <= now)).max()
     }
 
     /// Everything wrong with the rows beyond the types of their cells; `seen` holds the ids of earlier rows.
@@ -144,6 +144,7 @@ impl Batch {
         self.check_recorded(&mut bad);
         self.check_groups(&mut bad);
         self.check_order(&mut bad);
+        self.check_nps(&mut bad);
         self.check_unique(seen, &mut bad);
         bad
     }
@@ -185,6 +186,24 @@ impl Batch {
                     let start = starts[row].filter(|start| end.day() < start.day())?;
                     Some(Reason::Before(first, start))
                 }));
+            }
+        }
+    }
+
+    /// The NPS has one scale; customer satisfaction and effort are asked on many.
+    fn check_nps(&self, bad: &mut Vec<BadRow>) {
+        const SCALE: &str = "from 0 to 10, the scale of an NPS answer: correct it, or name its kind (csat or ces) in column `kind`";
+        if self.schema.name != "surveys" {
+            return;
+        }
+        let Some(index) = self.position("score") else { return };
+        let Some(Typed::Number(scores)) = &self.columns[index] else { return };
+        let kind = self.meaning("kind", &words::SURVEY_KINDS);
+        let is_nps = |row: &usize| kind(*row).unwrap_or(SurveyKind::Nps) == SurveyKind::Nps;
+        for row in (0..self.n_rows).filter(is_nps) {
+            if let Some(score) = scores[row].filter(|score| !(0.0..=10.0).contains(score)) {
+                let (column, value) = (Some(index), Some(score.to_string()));
+                bad.push(BadRow { row, column, value, reason: Reason::OutOfRange(SCALE) });
             }
         }
     }

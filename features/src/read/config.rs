@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::history::MutableColumn;
 use crate::settings::Section;
 use crate::time::Timestamp;
 
@@ -20,6 +21,8 @@ pub struct HistoryConfig {
     pub usage: Option<UsageTable>,
     /// Columns of `accounts` that never change, so that features may use them.
     pub constant_account_columns: Vec<String>,
+    /// Columns of `subscriptions` that never change, so that features may use them.
+    pub constant_subscription_columns: Vec<MutableColumn>,
     /// Settings of single tables, by the contract's name.
     pub tables: BTreeMap<String, TableConfig>,
 }
@@ -80,6 +83,7 @@ impl HistoryConfig {
                 &[("events", Some(UsageTable::Events)), ("daily", Some(UsageTable::Daily))],
             ),
             constant_account_columns: section.texts("constant_account_columns"),
+            constant_subscription_columns: constant_subscription_columns(section),
             tables: section.section("tables", |tables| {
                 let given = tables.keys();
                 contract::TABLES
@@ -100,6 +104,23 @@ impl HistoryConfig {
     pub fn table(&self, table: &str) -> TableConfig {
         self.tables.get(table).cloned().unwrap_or_default()
     }
+}
+
+fn constant_subscription_columns(section: &mut Section<'_, '_>) -> Vec<MutableColumn> {
+    const KEY: &str = "constant_subscription_columns";
+    let line = section.line_of(KEY).unwrap_or(1);
+    let mut columns = Vec::new();
+    for name in section.texts(KEY) {
+        match MutableColumn::ALL.into_iter().find(|column| column.name() == name) {
+            Some(column) => columns.push(column),
+            None => {
+                let known = MutableColumn::ALL.map(|column| format!("\"{}\"", column.name())).join(", ");
+                let message = format!("`history.{KEY}` must name columns out of {known}, not \"{name}\"");
+                section.report(line, message);
+            }
+        }
+    }
+    columns
 }
 
 impl TableConfig {

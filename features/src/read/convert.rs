@@ -96,6 +96,7 @@ pub(super) fn convert(
         ColumnKind::Money(range) => money(cells, n_rows, range, spelling, &mut bad),
         ColumnKind::MonthlyMoney(_) => money(cells, n_rows, Range::NonNegative, spelling, &mut bad),
         ColumnKind::Boolean => Typed::Boolean(collect(cells, n_rows, &mut bad, boolean)),
+        ColumnKind::Rating => Typed::Number(collect(cells, n_rows, &mut bad, rating)),
         ColumnKind::Words(words) => {
             Typed::Word(collect(cells, n_rows, &mut bad, |cells, row| word(cells, row, words)))
         }
@@ -215,6 +216,16 @@ fn ranged(cells: &Cells, row: usize, range: Range) -> Result<Option<f64>, Reason
     match number(cells, row)? {
         Some(value) if !range.contains(value) => Err(Reason::OutOfRange(range.in_words())),
         value => Ok(value),
+    }
+}
+
+/// Zendesk rates in words; a survey that was offered and not answered is no rating.
+fn rating(cells: &Cells, row: usize) -> Result<Option<f64>, Reason> {
+    match cells.text(row).map(|text| text.to_ascii_lowercase()).as_deref() {
+        Some("good") => Ok(Some(1.0)),
+        Some("bad") => Ok(Some(0.0)),
+        Some("offered" | "unoffered") => Ok(None),
+        _ => number(cells, row).map_err(|_| Reason::NotARating),
     }
 }
 

@@ -117,6 +117,17 @@ pub enum Reason {
         /// What the file has.
         found: Vec<String>,
     },
+    /// Usage that tells users and no accounts.
+    #[error(
+        "no column names the account: map one, `account_id = \"…\"` under [history.tables.usage_events.columns]; where only `{user}` tells who it was, map it as `account_id` and as `user_id`, and add an id_map from users to accounts (columns found: {found})",
+        found = none_or(.found)
+    )]
+    NoAccountColumn {
+        /// The column of the users.
+        user: String,
+        /// What the file has.
+        found: Vec<String>,
+    },
     /// The configuration names a column that is not there.
     #[error("the configuration names column `{column}`, which is not there (columns found: {found})", found = none_or(.found))]
     MappedColumnMissing {
@@ -175,6 +186,9 @@ pub enum Reason {
     /// Not a number.
     #[error("is not a number")]
     NotANumber,
+    /// Not a rating.
+    #[error("is not a rating: write a number, or good, bad, offered or unoffered")]
+    NotARating,
     /// Not a whole number.
     #[error("is not a whole number")]
     NotWhole,

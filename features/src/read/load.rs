@@ -140,6 +140,7 @@ fn finish(
             .map(|table| table.summary.clone())
             .collect(),
         candidate_columns: config.constant_account_columns.clone(),
+        constant_subscription_columns: config.constant_subscription_columns.clone(),
     });
     let (problems, n_problems, rejects) = (findings.problems, findings.n_problems, findings.rejects);
     Inspection { history, tables, notes, problems, n_problems, rejects }

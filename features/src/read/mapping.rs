@@ -97,6 +97,10 @@ pub(super) fn resolve(
             position
         })
         .collect();
+    if let Some(reason) = without_account(schema, &columns, found) {
+        let is_its = |reason: &Reason| matches!(reason, Reason::ColumnMissing { column, .. } if column == "account_id");
+        reasons.iter_mut().filter(|reason| is_its(reason)).for_each(|missing| *missing = reason.clone());
+    }
     if !reasons.is_empty() {
         return Err(reasons);
     }
@@ -121,6 +125,17 @@ fn position_of(name: &str, found: &[String], is_taken: &[bool]) -> Option<usize>
     exact.or_else(|| {
         (0..found.len()).filter(is_free).find(|&position| found[position].to_lowercase() == lower)
     })
+}
+
+/// Exports of product analytics (Amplitude, PostHog) name users and, unlike Segment, no accounts.
+fn without_account(schema: &TableSchema, columns: &[Option<Mapped>], found: &[String]) -> Option<Reason> {
+    let position = |name: &str| {
+        let index = schema.columns.iter().position(|column| column.name == name)?;
+        columns[index].as_ref().map(|mapped| mapped.position)
+    };
+    let is_usage = schema.name == "usage_events";
+    let user = position("user_id").filter(|_| is_usage && position("account_id").is_none())?;
+    Some(Reason::NoAccountColumn { user: found[user].clone(), found: found.to_vec() })
 }
 
 fn missing(column: &ColumnSchema, found: &[String]) -> Reason {

@@ -158,7 +158,7 @@ impl<'a> Reading<'a> {
         let checked = batch.check(self.present, &mut table.ids);
         // A value that could not be read is one problem, not a missing value besides.
         let is_consequence = |found: &BadRow| {
-            matches!(found.reason, Reason::ValueMissing | Reason::NoneOf(_))
+            matches!(found.reason, Reason::ValueMissing | Reason::NoneOf(_) | Reason::OutOfRange(_))
                 && unreadable.contains(&found.row)
         };
         bad.extend(checked.into_iter().filter(|found| !is_consequence(found)));
@@ -311,8 +311,8 @@ impl<'a> Reading<'a> {
                 summary.first = Some(summary.first.map_or(time, |first| first.min(time)));
                 summary.last = Some(summary.last.map_or(time, |last| last.max(time)));
             }
-            let is_past = |time: &Timestamp| self.config.now.is_none_or(|now| *time <= now);
-            self.known_at = self.known_at.max(batch.known_at(row, table.config.delay).filter(is_past));
+            let known_at = batch.known_at(row, table.config.delay, self.config.now);
+            self.known_at = self.known_at.max(known_at);
             if let Some(code) = currencies.and_then(|currencies| currencies[row].as_ref()) {
                 let code = code.to_uppercase();
                 let place = format!("{code} ({}, row {})", file.name, raw.first_row + row);

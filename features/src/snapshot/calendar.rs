@@ -34,6 +34,7 @@ pub(super) fn snapshots(
                 horizon_days: config.horizon_days,
                 term_end: Some(term_end),
                 subscription_id: None,
+                in_force: true,
                 label: outcome.map(|outcome| outcome == Outcome::Churned),
                 outcome,
                 label_known_at: known_at(as_of, config),
@@ -44,14 +45,18 @@ pub(super) fn snapshots(
         .collect()
 }
 
-/// What became of the account within the horizon after `as_of`; `None` where it is not known by `until`.
+/// What became of the account within the horizon after `as_of`; `None` where it is not known by `until`, or the
+/// account was no customer then as is known since: its term was over and no other followed.
 pub(super) fn outcome(
     facts: &AccountFacts,
     as_of: Timestamp,
     config: &SnapshotConfig,
     until: Timestamp,
 ) -> Option<Outcome> {
-    outcome_of(facts, &contracts(facts, until), as_of, config, until)
+    let contracts = contracts(facts, until);
+    let runs = runs(&contracts, config.grace_days);
+    let is_customer = runs.iter().any(|run| run.start < as_of && run.end.is_none_or(|end| as_of < end));
+    outcome_of(facts, &contracts, as_of, config, until).filter(|_| is_customer)
 }
 
 /// A churn counts as known only when its absence would be known too.
@@ -103,8 +108,10 @@ fn outcome_of(
     }
     let before = mrr_at(contracts, &facts.subscription_events, as_of);
     let after = mrr_at(contracts, &facts.subscription_events, horizon);
-    // Within a bridged gap nothing is paid, which is no contraction.
+    // Within a bridged gap nothing is paid, which is neither expansion nor contraction.
+    let in_gap = !contracts.iter().any(|contract| contract.is_active(as_of));
     let resumed = if after == 0.0 { before } else { after };
+    let before = if in_gap { resumed } else { before };
     Some(if resumed > before * (1.0 + config.mrr_tolerance) {
         Outcome::Expanded
     } else if resumed < before * (1.0 - config.mrr_tolerance) {

@@ -36,11 +36,14 @@ pub struct SnapshotConfig {
     pub horizon_days: i64,
 }
 
+/// For so many days after a term's end a renewal may be overdue, unless configured; features always say so.
+pub const GRACE_DAYS: i64 = 30;
+
 impl Default for SnapshotConfig {
     fn default() -> Self {
         Self {
             framing: Framing::Auto,
-            grace_days: 30,
+            grace_days: GRACE_DAYS,
             mrr_tolerance: 0.01,
             min_term_months: 6,
             distances: vec![180, 120, 90, 60, 30],

@@ -16,13 +16,14 @@ pub(crate) mod testing;
 
 use std::collections::BTreeSet;
 
-pub use config::{Framing, SnapshotConfig};
+pub use config::{Framing, GRACE_DAYS, SnapshotConfig};
 pub use question::Question;
 pub use terms::{Term, terms, unmatched_labels};
 
 use crate::history::{AccountFacts, History, Outcome, Subscription, Text};
 use crate::read::SnapshotRequest;
 use crate::time::Timestamp;
+use schedule::Period;
 
 /// One observation of an account.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,9 @@ pub struct Snapshot {
     pub term_end: Option<Timestamp>,
     /// The subscription that term and tenure refer to; `None` is the one whose term ends next.
     pub subscription_id: Option<Text>,
+    /// Whether any contract of the account was in force at `as_of`, as far as was known then. False only for
+    /// requested snapshots, which then have no label but their own: nobody churns who is no customer.
+    pub in_force: bool,
     /// Whether the account churned; `None` where it is not known yet.
     pub label: Option<bool>,
     /// How the term or the window ended, where it is derived from contracts.
@@ -112,18 +116,7 @@ pub fn decided(history: &History, config: &SnapshotConfig) -> Vec<Snapshot> {
 #[must_use]
 pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec<Snapshot> {
     let snapshot = |(index, facts): (usize, &AccountFacts)| {
-        let visible_events =
-            &facts.subscription_events[..facts.subscription_events.partition_point(|e| e.visible_at < as_of)];
-        let next = facts
-            .subscriptions
-            .iter()
-            .filter(|subscription| subscription.visible_at < as_of && subscription.started_at < as_of)
-            .filter(|subscription| schedule::ended_before(subscription, visible_events, as_of).is_none())
-            .filter_map(|subscription| {
-                schedule::in_force(subscription, visible_events, as_of, config.grace_days)
-            })
-            .filter(|period| as_of < period.end.plus_days(config.grace_days))
-            .min_by_key(|period| period.end)?;
+        let next = next_in_force(facts, as_of, config)?;
         let framing = if config.is_term_framed(next.months()) { Framing::Term } else { Framing::Calendar };
         let horizon_days = match framing {
             Framing::Term => next.end.day() - as_of.day(),
@@ -137,6 +130,7 @@ pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec
             horizon_days,
             term_end: Some(next.end),
             subscription_id: None,
+            in_force: true,
             label: None,
             outcome: None,
             label_known_at: as_of.plus_days(horizon_days.max(0) + config.grace_days),
@@ -148,7 +142,7 @@ pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec
 }
 
 /// The snapshots that a file asks for, in its order. A row's own label wins; without one the account's churn
-/// within the calendar horizon is taken, where it is known.
+/// within the calendar horizon is taken, where it is known and a contract was in force.
 ///
 /// # Errors
 /// [`SnapshotError`] for an account or a subscription that the history does not have.
@@ -183,6 +177,7 @@ fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: 
             horizon_days,
             term_end: Some(term.end),
             subscription_id: Some(term.subscription_id.clone()),
+            in_force: true,
             label: term.outcome.map(|outcome| outcome == Outcome::Churned),
             outcome: term.outcome,
             label_known_at: term.decided_at,
@@ -207,7 +202,9 @@ fn of_request(
         Ok(subscription) => subscription,
         Err(wanted) => return Err(SnapshotError::UnknownSubscription { row, account_id, wanted }),
     };
-    let derived = history.until.and_then(|until| calendar::outcome(facts, request.as_of, config, until));
+    let in_force = next_in_force(facts, request.as_of, config).is_some();
+    let until = history.until.filter(|_| in_force);
+    let derived = until.and_then(|until| calendar::outcome(facts, request.as_of, config, until));
     let given = request.label.map(|label| label > 0.5);
     Ok(Snapshot {
         account: index,
@@ -217,6 +214,7 @@ fn of_request(
         horizon_days: config.horizon_days,
         term_end: None,
         subscription_id: subscription.map(|subscription| subscription.subscription_id.clone()),
+        in_force,
         label: given.or(derived.map(|outcome| outcome == Outcome::Churned)),
         outcome: if given.is_some() { None } else { derived },
         label_known_at: request.as_of.plus_days(config.horizon_days + config.grace_days),
@@ -245,6 +243,20 @@ fn wanted<'a>(
     let by_start = request.started_at.map(|start| format!("that started on {start}"));
     let words = || [by_id, by_start].into_iter().flatten().collect::<Vec<_>>().join(" ");
     fitting.first().copied().map(Some).ok_or_else(words)
+}
+
+/// The next end of a term among the contracts in force at `as_of`, as far as was known.
+fn next_in_force(facts: &AccountFacts, as_of: Timestamp, config: &SnapshotConfig) -> Option<Period> {
+    let events = facts.subscription_events.as_slice();
+    let visible_events = &events[..events.partition_point(|event| event.visible_at < as_of)];
+    facts
+        .subscriptions
+        .iter()
+        .filter(|subscription| subscription.visible_at < as_of && subscription.started_at < as_of)
+        .filter(|subscription| schedule::ended_before(subscription, visible_events, as_of).is_none())
+        .filter_map(|subscription| schedule::in_force(subscription, visible_events, as_of, config.grace_days))
+        .filter(|period| as_of < period.end.plus_days(config.grace_days))
+        .min_by_key(|period| period.end)
 }
 
 fn group_of(facts: &AccountFacts) -> Text {

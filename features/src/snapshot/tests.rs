@@ -129,6 +129,38 @@ fn requests_name_a_subscription_and_may_bring_a_label() {
     assert!(error.to_string().contains("no subscription that started on 2024-02-02"), "{error}");
 }
 
+#[test]
+fn requests_outside_of_any_contract_have_no_label_but_their_own() {
+    let gone = account(vec![monthly("2024-01-10", Some("2024-03-20"))]);
+    let mut expired = account(vec![yearly("s", "2023-05-20", "2024-05-20")]);
+    expired.account_id = "expired".into();
+    let mut renewed_late =
+        account(vec![yearly("s", "2023-05-20", "2024-05-20"), yearly("t", "2024-06-10", "2025-06-10")]);
+    renewed_late.account_id = "late".into();
+    let history = history(vec![gone, expired, renewed_late], "2024-12-31");
+    let ask = |account: &str, day: &str, label: Option<f64>| {
+        let request = SnapshotRequest {
+            account_id: account.into(),
+            as_of: at(day),
+            started_at: None,
+            subscription_id: None,
+            label,
+        };
+        let found = requested(&history, &[request], &SnapshotConfig::default()).unwrap().remove(0);
+        (found.in_force, found.label, found.outcome)
+    };
+    assert_eq!(ask("acme", "2023-12-01", None), (false, None, None), "before its first start");
+    assert_eq!(ask("acme", "2024-01-10", None), (false, None, None), "nothing was known before its start");
+    assert_eq!(ask("acme", "2024-02-01", None), (true, Some(false), Some(Outcome::Renewed)));
+    assert_eq!(ask("acme", "2024-03-01", None), (true, Some(true), Some(Outcome::Churned)));
+    assert_eq!(ask("acme", "2024-03-21", None), (false, None, None), "after its end");
+    assert_eq!(ask("acme", "2024-03-21", Some(1.0)), (false, Some(true), None), "its own label wins");
+    let overdue = "2024-05-25";
+    assert_eq!(ask("expired", overdue, None), (true, None, None), "overdue then, over as is known since");
+    assert_eq!(ask("expired", "2024-07-01", None), (false, None, None));
+    assert_eq!(ask("late", overdue, None), (true, Some(false), Some(Outcome::Renewed)));
+}
+
 proptest! {
     /// A twin that churns at the end of a term is observed on the same dates of it as one that renews.
     #[test]

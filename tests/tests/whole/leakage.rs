@@ -129,6 +129,10 @@ fn row(table: &Table, form: usize, id: usize, hours: i64, known_hours: i64) -> S
 /// States in force from the start would hide the ones that are appended.
 const EMPTY_AT_FIRST: &str = "account_states";
 
+/// The history goes on after `as_of`, as those that models learn from do: at its very end an export's cells of
+/// today are right, and decisions read them.
+const AN_OTHER_ACCOUNT_LATER: (&str, &str) = ("usage_events", "B,u9,login,2026-06-30T00:00:00Z,,1,ui\n");
+
 /// Writes every table: three rows of each form in the past, then the appended ones.
 fn write(folder: &Path, appended: &[Appended]) {
     for (index, table) in TABLES.iter().enumerate() {
@@ -142,6 +146,9 @@ fn write(folder: &Path, appended: &[Appended]) {
         }
         for (id, row_of) in appended.iter().enumerate().filter(|(_, row_of)| row_of.table == index) {
             text += &row(table, row_of.form, 1000 + id, row_of.hours, row_of.known_hours);
+        }
+        if table.name == AN_OTHER_ACCOUNT_LATER.0 {
+            text += AN_OTHER_ACCOUNT_LATER.1;
         }
         fs::write(folder.join(format!("{}.csv", table.name)), text).unwrap();
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use holdfast_actions::{Account, Readings, assess};
 use holdfast_features::history::Text;
+use holdfast_features::snapshot::Snapshot;
 use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
 use holdfast_models::{Bundle, ModelRef, Prediction, ProvenanceKind, Registry};
@@ -38,7 +39,7 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
             refuse_other_kind(&bundle, ProvenanceKind::History, &reference)?;
             let source = HistorySource::read(history, &config, now, progress)?;
             let mut snapshots = match &args.snapshots {
-                Some(path) => source.requested(&config, path)?,
+                Some(path) => in_force(source.requested(&config, path)?, path)?,
                 None => source.active_at(&config, &args.as_of)?,
             };
             let n_asked = snapshots.len();
@@ -52,6 +53,21 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
     };
     write::table(&args.out, &columns)?;
     Ok(format!("{} rows scored with {reference}: {}\n", count(n_rows), args.out.display()))
+}
+
+/// The snapshots of the file at `path`, all of accounts with a contract: elsewhere nothing can end.
+fn in_force(snapshots: Vec<Snapshot>, path: &Path) -> Result<Vec<Snapshot>, TrainError> {
+    let mut others = snapshots.iter().enumerate().filter(|(_, snapshot)| !snapshot.in_force);
+    match others.next() {
+        None => Ok(snapshots),
+        Some((index, first)) => Err(TrainError::NoContract {
+            path: path.to_owned(),
+            row: index + 1,
+            account_id: first.account_id.to_string(),
+            as_of: first.as_of,
+            n_others: others.count(),
+        }),
+    }
 }
 
 /// The model that `--model` names, else the registry's only one.

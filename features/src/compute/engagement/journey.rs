@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::compute::declared::{Declared, How, Needs};
 use crate::compute::window::{count, days_since, flag, is_within, number, ratio};
-use crate::history::{Milestone, MilestoneKind};
+use crate::history::{Milestone, MilestoneKind, MutableColumn};
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
 use crate::time::Timestamp;
@@ -151,9 +151,12 @@ pub(super) const MILESTONES: &[Declared] = &[
             let trained =
                 || m.reached().filter(|one| one.kind == MilestoneKind::Training).filter_map(|one| one.value);
             let any = trained().next().is_some();
-            if any { ratio(trained().sum(), m.seats).min(1.0) } else { f64::NAN }
+            // `min` would turn a missing share into 1.
+            let share = if any { ratio(trained().sum(), m.seats) } else { f64::NAN };
+            if share > 1.0 { 1.0 } else { share }
         },
-    ),
+    )
+    .of_today(&[MutableColumn::Quantity]),
 ];
 
 impl<'a> Milestones<'a> {

@@ -4,7 +4,10 @@ use crate::compute::Whole;
 use crate::compute::declared::{CURRENCY, Declared, How, Needs};
 use crate::compute::view::View;
 use crate::compute::window::{count, flag, is_within, number, ratio};
-use crate::history::{AccountFacts, Subscription, SubscriptionEvent, SubscriptionEventType, Text};
+use crate::history::{
+    AccountFacts, MutableColumn, Subscription, SubscriptionEvent, SubscriptionEventType, Text,
+};
+use crate::snapshot::GRACE_DAYS;
 use crate::snapshot::schedule::{self, Period, events_of};
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
@@ -20,12 +23,9 @@ pub(in crate::compute) struct ContractView<'a> {
     /// The subscription that term and age refer to.
     pub(in crate::compute) subscription: Option<&'a Subscription>,
     period: Option<Period>,
-    /// Seats of the active subscriptions; NaN where any does not tell.
+    /// Seats of the active subscriptions; NaN where any does not tell, or only today's are known.
     pub(in crate::compute) seats: f64,
 }
-
-/// For so many days after a term's end a renewal that nobody recorded counts as overdue.
-const OVERDUE_DAYS: i64 = 30;
 
 const fn contract(
     name: &'static str,
@@ -53,7 +53,8 @@ const fn renewal(
 pub(super) const CONTRACT: &[Declared] = &[
     contract("arr", CURRENCY, Unknown, "Annual recurring revenue of the active subscriptions.", |v| {
         v.contract.mrr() * 12.0
-    }),
+    })
+    .of_today(&[MutableColumn::Mrr]),
     contract(
         "days_to_term_end",
         "days",
@@ -102,13 +103,17 @@ pub(super) const CONTRACT: &[Declared] = &[
         "Days between the end of the latest earlier subscription and the start of the one in question; 0 where they overlap, missing for the first.",
         |v| v.contract.days_without(),
     ),
-    contract("seats", "seats", Unknown, "Seats of the active subscriptions.", |v| v.contract.seats),
+    contract("seats", "seats", Unknown, "Seats of the active subscriptions.", |v| v.contract.seats)
+        .of_today(&[MutableColumn::Quantity]),
     contract("mrr_per_seat", CURRENCY, Unknown, "Monthly recurring revenue for each seat.", |v| {
         ratio(v.contract.mrr(), v.contract.seats)
-    }),
-    contract("auto_renew", "", LowersRisk, "Whether the subscription in question renews by itself.", |v| {
-        v.contract.subscription.and_then(|own| own.auto_renew).map_or(f64::NAN, flag)
     })
+    .of_today(&[MutableColumn::Mrr, MutableColumn::Quantity]),
+    contract("auto_renew", "", LowersRisk, "Whether the subscription in question renews by itself.", |v| {
+        let own = v.contract.subscription_of_today(MutableColumn::AutoRenew);
+        own.and_then(|own| own.auto_renew).map_or(f64::NAN, flag)
+    })
+    .of_today(&[MutableColumn::AutoRenew])
     .boolean(),
     renewal(
         "arr_change_90d",
@@ -166,7 +171,8 @@ impl<'a> ContractView<'a> {
             .filter(|own| own.visible_at < as_of && own.started_at < as_of)
             .collect();
         begun.sort_by_key(|own| (own.started_at, &own.subscription_id));
-        let in_force = |own: &Subscription| schedule::in_force(own, events, as_of, OVERDUE_DAYS);
+        // Not the configured period: a feature means the same in training and serving.
+        let in_force = |own: &Subscription| schedule::in_force(own, events, as_of, GRACE_DAYS);
         let mut view =
             Self { as_of, whole, begun, events, subscription: None, period: None, seats: f64::NAN };
         let next = view
@@ -175,9 +181,8 @@ impl<'a> ContractView<'a> {
         let named = wanted.and_then(|id| view.begun.iter().find(|own| own.subscription_id == *id).copied());
         view.subscription = named.or(next);
         view.period = view.subscription.and_then(in_force);
-        view.seats = view.active(as_of).map(|own| own.quantity.unwrap_or(f64::NAN)).sum();
-        if view.active(as_of).next().is_none() {
-            view.seats = f64::NAN;
+        if whole.tells(MutableColumn::Quantity, as_of) && view.active(as_of).next().is_some() {
+            view.seats = view.active(as_of).map(|own| own.quantity.unwrap_or(f64::NAN)).sum();
         }
         view
     }
@@ -188,6 +193,14 @@ impl<'a> ContractView<'a> {
             let ended = schedule::ended_before(own, self.events, self.as_of);
             own.started_at <= at && ended.is_none_or(|ended| at < ended)
         })
+    }
+
+    /// The subscription in question, where today's value of the column is that of the observation.
+    pub(in crate::compute) fn subscription_of_today(
+        &self,
+        column: MutableColumn,
+    ) -> Option<&'a Subscription> {
+        self.subscription.filter(|_| self.whole.tells(column, self.as_of))
     }
 
     /// Whether the customer asked to cancel a running subscription.
@@ -205,21 +218,27 @@ impl<'a> ContractView<'a> {
         if self.active(self.as_of).next().is_none() {
             return f64::NAN;
         }
-        self.mrr_at(self.as_of)
+        self.mrr_at(self.as_of, self.whole.tells(MutableColumn::Mrr, self.as_of))
     }
 
-    fn mrr_at(&self, at: Timestamp) -> f64 {
+    /// `own_counts`: where the renewal history does not tell, the subscription's own does.
+    fn mrr_at(&self, at: Timestamp, own_counts: bool) -> f64 {
         self.active(at)
             .map(|own| {
                 let told = schedule::mrr_told(&own.subscription_id, self.events, at);
-                told.unwrap_or(if self.whole.trusts_current_mrr(self.as_of) { own.mrr } else { f64::NAN })
+                told.unwrap_or(if own_counts { own.mrr } else { f64::NAN })
             })
             .sum()
     }
 
+    /// Today's MRR tells of no change: it counts only where it is the MRR of every time.
     fn change(&self, days: i64) -> f64 {
-        let before = self.mrr_at(self.as_of.plus_days(-days));
-        ratio(self.mrr() - before, before)
+        if self.active(self.as_of).next().is_none() {
+            return f64::NAN;
+        }
+        let is_constant = self.whole.constant.contains(&MutableColumn::Mrr);
+        let [before, now] = [-days, 0].map(|days| self.mrr_at(self.as_of.plus_days(days), is_constant));
+        ratio(now - before, before)
     }
 
     /// Events of the last year that moved the revenue in the direction of `sign`.

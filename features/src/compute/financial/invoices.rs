@@ -44,24 +44,31 @@ pub(super) const INVOICES: &[Declared] = &[
         "Amount due of invoices past their due date and not paid.",
         |i| i.unpaid().filter(|one| i.days_overdue(one) > 0.0).map(|one| one.amount_due).sum(),
     ),
-    invoice(
-        "open_invoice_attempts",
-        "attempts",
+    Declared::number(
+        (
+            "open_invoice_attempts",
+            "attempts",
+            "Most collection attempts of an unpaid invoice past its due date, 0 where there is none; missing at past dates.",
+        ),
+        Dimension::Financial,
         RaisesRisk,
-        "Most collection attempts of an unpaid invoice past its due date; 0 where there is none.",
-        |i| {
-            let overdue = i.unpaid().filter(|one| i.days_overdue(one) > 0.0);
-            overdue.filter_map(|one| one.attempt_count).fold(0.0, f64::max)
-        },
-    ),
+        Needs::Table("invoices"),
+        // An export shows the attempts of today: how many there were at a past date, it does not tell.
+        How::View(|v| match &v.invoices {
+            Some(invoices) if v.whole.is_latest(v.as_of) => invoices.most_attempts(),
+            _ => f64::NAN,
+        }),
+    )
+    .context(),
     invoice(
         "failed_payments_365d",
         "invoices",
         RaisesRisk,
-        "Invoices of the last 365 days that took more than one attempt or failed.",
+        "Invoices of the last 365 days, paid since, that took more than one attempt or failed.",
         |i| {
+            // Attempts are known from the payment on.
             let failed = |one: &&Invoice| {
-                i.attempts_are_known(one) && (one.failure_code.is_some() || one.attempt_count > Some(1.0))
+                i.is_paid(one) && (one.failure_code.is_some() || one.attempt_count > Some(1.0))
             };
             count(i.issued(0..365).filter(failed))
         },
@@ -153,8 +160,8 @@ impl<'a> Invoices<'a> {
         one.due_at.is_some_and(|due| paid > grace(due))
     }
 
-    /// Attempts are known from the payment on, or the due date.
-    fn attempts_are_known(&self, one: &Invoice) -> bool {
-        self.is_paid(one) || one.due_at.is_some_and(|due| due < self.as_of)
+    fn most_attempts(&self) -> f64 {
+        let overdue = self.unpaid().filter(|one| self.days_overdue(one) > 0.0);
+        overdue.filter_map(|one| one.attempt_count).fold(0.0, f64::max)
     }
 }

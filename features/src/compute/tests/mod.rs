@@ -2,6 +2,7 @@
 
 mod leak;
 mod random;
+mod today;
 mod values;
 
 use super::*;

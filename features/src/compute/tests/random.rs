@@ -245,51 +245,56 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
 /// Changes what happens to known facts at `as_of` or after: nobody could know it.
 pub(super) fn change_the_future(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, as_of: Timestamp) {
     let mut another = |time: &mut Option<Timestamp>| {
-        let open = time.is_none_or(|time| time >= as_of);
-        if open {
+        if time.is_none_or(|time| time >= as_of) {
             *time = if rng.random_bool(0.5) { Some(later(rng, as_of, 100)) } else { None };
         }
-        open
     };
     for one in &mut facts.tickets {
         another(&mut one.escalated_at);
-        if another(&mut one.solved_at) {
-            (one.satisfaction_score, one.sentiment, one.reopens) = (Some(-9.0), Some(-1.0), Some(9.0));
-            one.reply_time_minutes = Some(1e6);
-        }
+        another(&mut one.solved_at);
     }
     for one in &mut facts.invoices {
-        if another(&mut one.paid_at) {
-            one.amount_paid = None;
-            if one.due_at.is_none_or(|due| due >= as_of) {
-                (one.attempt_count, one.failure_code) = (Some(99.0), Some("closed".into()));
-            }
-        }
+        another(&mut one.paid_at);
     }
     for one in &mut facts.opportunities {
-        if another(&mut one.closed_at) {
-            one.is_won = Some(false);
-        }
+        another(&mut one.closed_at);
     }
     for one in &mut facts.subscriptions {
         another(&mut one.ended_at);
         another(&mut one.cancel_requested_at);
-        one.cancel_reason = Some("changed".into());
     }
-    facts.contacts.iter_mut().for_each(|one| {
-        another(&mut one.left_at);
-    });
-    facts.milestones.iter_mut().for_each(|one| {
-        another(&mut one.achieved_at);
-    });
-    facts.states.iter_mut().for_each(|one| {
-        another(&mut one.ended_at);
-    });
+    facts.contacts.iter_mut().for_each(|one| another(&mut one.left_at));
+    facts.milestones.iter_mut().for_each(|one| another(&mut one.achieved_at));
+    facts.states.iter_mut().for_each(|one| another(&mut one.ended_at));
     for one in &mut facts.activities {
         let answered = one.response_hours.map(|hours| one.occurred_at.days_since(as_of) + hours / 24.0);
         if answered.is_some_and(|days| days >= 0.0) {
             one.response_hours = Some(1_000.0);
         }
+    }
+    change_today(rng, facts, as_of);
+}
+
+/// Changes the cells that have no time of their own, as an export long after `as_of` may show them.
+pub(super) fn change_today(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, as_of: Timestamp) {
+    for one in &mut facts.subscriptions {
+        one.auto_renew = maybe(rng, false);
+        one.quantity = maybe(rng, 0.0);
+        one.mrr = if rng.random_bool(0.5) { 0.0 } else { amount(rng) };
+        one.plan = maybe(rng, "ended".into());
+        one.cancel_reason = Some("changed".into());
+        one.is_voluntary = Some(false);
+    }
+    for one in facts.invoices.iter_mut().filter(|one| one.paid_at.is_none_or(|paid| paid >= as_of)) {
+        (one.attempt_count, one.failure_code) = (Some(99.0), Some("closed".into()));
+        one.amount_paid = maybe(rng, 1.0);
+    }
+    for one in facts.tickets.iter_mut().filter(|one| one.solved_at.is_none_or(|solved| solved >= as_of)) {
+        (one.satisfaction_score, one.sentiment, one.reopens) = (Some(-9.0), Some(-1.0), Some(9.0));
+        one.reply_time_minutes = Some(1e6);
+    }
+    for one in facts.opportunities.iter_mut().filter(|one| one.closed_at.is_none_or(|at| at >= as_of)) {
+        one.is_won = Some(false);
     }
 }
 
@@ -326,5 +331,6 @@ pub(super) fn history(rng: &mut ChaCha8Rng, n: usize, most: usize) -> History {
         currency: Some("EUR".into()),
         tables: TABLES.map(summary).to_vec(),
         candidate_columns: Vec::new(),
+        constant_subscription_columns: Vec::new(),
     }
 }

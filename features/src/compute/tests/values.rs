@@ -27,6 +27,7 @@ fn history(facts: AccountFacts, tables: &[&'static str]) -> History {
         currency: Some("EUR".into()),
         tables: tables.iter().map(|table| summary(table)).collect(),
         candidate_columns: Vec::new(),
+        constant_subscription_columns: Vec::new(),
     }
 }
 
@@ -49,7 +50,8 @@ fn usage_is_counted_in_windows() {
         used("login", "u1", "2024-05-31T12:00:00Z"),
         used("login", "u3", "2024-06-01T00:00:00Z"),
     ];
-    let history = history(facts, &["subscriptions", "usage_events"]);
+    let mut history = history(facts, &["subscriptions", "usage_events"]);
+    history.constant_subscription_columns = vec![MutableColumn::Quantity];
     at_day(&history, "2024-06-01", |row| {
         for (name, expected) in [
             ("events_7d", 4.0),
@@ -183,6 +185,7 @@ fn every_dimension_has_features_and_decisions_find_their_columns() {
         "csm_id",
         "currency",
         "plan",
+        "recent_plays",
     ] {
         assert!(bare.iter().any(|spec| spec.name == name), "{name}");
     }

@@ -87,6 +87,8 @@ pub enum ColumnKind {
     MonthlyMoney(&'static str),
     /// True or false.
     Boolean,
+    /// Any finite number, or the tool's own words: `good` is 1, `bad` 0, `offered` and `unoffered` are missing.
+    Rating,
     /// One of these words.
     Words(&'static [&'static str]),
 }

@@ -3,7 +3,7 @@
 use super::words::{self, names};
 use super::{ColumnKind, ColumnSchema, EventTime, Presence, Range, TableSchema, Tense};
 
-use ColumnKind::{Boolean, Date, Id, Money, MonthlyMoney, Number, Text, Time, Whole, Words};
+use ColumnKind::{Boolean, Date, Id, Money, MonthlyMoney, Number, Rating, Text, Time, Whole, Words};
 use Range::{Any, Months, NonNegative, Propensity, Signed};
 
 const HAPPENED: ColumnKind = Time(Tense::Past);
@@ -145,7 +145,7 @@ pub const TABLES: &[TableSchema] = &[
             optional("escalated_at", HAPPENED, &[]),
             optional("reopens", Whole(NonNegative), &[]),
             optional("reply_time_minutes", Number(NonNegative), &["reply_time_in_minutes"]),
-            optional("satisfaction_score", Number(Any), &["satisfaction_rating"]),
+            optional("satisfaction_score", Rating, &["satisfaction_rating"]),
             optional("sentiment", Number(Signed), &[]),
             RECORDED_AT,
         ],

@@ -89,7 +89,8 @@ impl Batch {
         }))
     }
 
-    fn meaning<T: Copy, const N: usize>(
+    /// What the words of the column `name` mean, row by row.
+    pub(super) fn meaning<T: Copy, const N: usize>(
         &self,
         name: &str,
         words: &'static Words<T, N>,

@@ -103,6 +103,27 @@ fn values_of_the_wrong_type() {
 fn values_that_other_tables_refuse() {
     let cases = [
         (
+            "surveys.csv",
+            "account_id,kind,score,responded_at\na,csat,88,2024-01-01\na,nps,11,2024-01-01\n",
+            "surveys (surveys.csv), row 2, column `score`: \"11\" must be from 0 to 10",
+        ),
+        (
+            "surveys.csv",
+            "account_id,score,responded_at\na,80,2024-01-01\n",
+            "row 1, column `score`: \"80\" must be from 0 to 10, the scale of an NPS answer: correct it, or name",
+        ),
+        (
+            "tickets.csv",
+            "id,organization_id,created_at,satisfaction_rating\n1,a,2024-01-01,great\n",
+            "column `satisfaction_rating`: \"great\" is not a rating: write a number, or good, bad",
+        ),
+        (
+            "usage_events.csv",
+            "distinct_id,event,timestamp\nu,login,2024-01-01\n",
+            "no column names the account: map one, `account_id = \"…\"` under \
+             [history.tables.usage_events.columns]; where only `distinct_id` tells who it was",
+        ),
+        (
             "contacts.csv",
             "contact_id,account_id,role,created_at\nc,a,boss,2024-01-01\n",
             "\"boss\" is not one of executive_sponsor",
@@ -186,7 +207,7 @@ fn dates_in_the_future() {
     assert!(error_of("tickets.csv", recorded).contains("recorded at 2024-03-01, before it happened"));
     let started = SUBSCRIPTIONS.replace("s1,a1,200,USD,1,2024-01-10", "s1,a1,200,USD,1,2025-09-01");
     let signed = history(folder(&[("subscriptions.csv", &started)]).path(), &now).unwrap();
-    assert_eq!(signed.until, time("2024-02-01"), "a contract signed ahead is no knowledge of its start");
+    assert_eq!(signed.until, time("2024-06-01"), "a contract signed ahead is no knowledge of its start");
     let absurd = SUBSCRIPTIONS.replace("s1,a1,200,USD,1,2024-01-10", "s1,a1,200,USD,1,2099-09-01");
     assert!(history(folder(&[("subscriptions.csv", &absurd)]).path(), &now).is_err());
 }

@@ -40,6 +40,48 @@ fn names_of_the_common_tools_need_no_configuration() {
 }
 
 #[test]
+fn ratings_in_words_and_offsets_without_a_colon_are_read() {
+    let tickets = "id,organization_id,created_at,satisfaction_rating\n\
+                   1,a1,2024-03-01T02:00:00.000+0200,Good\n2,a1,2024-03-02,bad\n\
+                   3,a1,2024-03-03,unoffered\n4,a1,2024-03-04,offered\n5,a1,2024-03-05,4.5\n";
+    let history = read(&[("subscriptions.csv", SUBSCRIPTIONS), ("tickets.csv", tickets)]).unwrap();
+    let tickets = &history.accounts[0].tickets;
+    let scores: Vec<_> = tickets.iter().map(|ticket| ticket.satisfaction_score).collect();
+    assert_eq!(scores, [Some(1.0), Some(0.0), None, None, Some(4.5)]);
+    assert_eq!(tickets[0].created_at, time("2024-03-01"));
+}
+
+#[test]
+fn users_of_product_analytics_are_joined_to_accounts() {
+    let events =
+        "distinct_id,event,timestamp\nu1,login,2024-03-01T10:00:00Z\nu2,login,2024-03-02T10:00:00Z\n";
+    let id_map = "account_id,alias,table\na1,u1,usage_events\na1,u2,usage_events\n";
+    let text =
+        "[history.tables.usage_events.columns]\naccount_id = \"distinct_id\"\nuser_id = \"distinct_id\"\n";
+    let mut settings = Settings::parse("holdfast.toml", text).unwrap();
+    let config = settings.section("history", HistoryConfig::from_section);
+    settings.finish().unwrap();
+    let files = [("subscriptions.csv", SUBSCRIPTIONS), ("id_map.csv", id_map), ("usage_events.csv", events)];
+    let history = history(folder(&files).path(), &config).unwrap();
+    let users: Vec<_> =
+        history.accounts[0].usage.iter().map(|usage| usage.user_id.as_deref().unwrap()).collect();
+    assert_eq!(users, ["u1", "u2"]);
+}
+
+#[test]
+fn an_end_that_is_past_is_known() {
+    let until = |now: Option<&str>, ended: &str| {
+        let subscriptions = SUBSCRIPTIONS.replace("2024-06-01", ended);
+        let config = HistoryConfig { now: now.map(time), ..HistoryConfig::default() };
+        let dir = folder(&[("subscriptions.csv", &subscriptions)]);
+        history(dir.path(), &config).unwrap().until.unwrap().to_string()
+    };
+    assert_eq!(until(Some("2025-01-01"), "2024-06-01"), "2024-06-01");
+    assert_eq!(until(Some("2024-05-01"), "2024-06-01"), "2024-02-01", "an end ahead is a plan");
+    assert_eq!(until(None, "2024-06-01"), "2024-02-01", "without a clock none is known to be past");
+}
+
+#[test]
 fn minor_units_follow_the_currency() {
     let invoices = "invoice_id,account_id,amount_due_minor,currency,created_at\ni1,a1,5000,JPY,2024-02-01\n";
     let yen = SUBSCRIPTIONS.replace("USD", "JPY");
@@ -66,12 +108,15 @@ fn columns_of_other_names_are_mapped() {
 
 #[test]
 fn mistakes_in_the_settings_are_reported() {
-    let text = "[history]\nuntil = \"soon\"\non_bad_row = \"skip\"\n[history.tables.nonsense]\n\
+    let text = "[history]\nuntil = \"soon\"\non_bad_row = \"skip\"\n\
+                constant_subscription_columns = [\"plan\", \"seats\"]\n[history.tables.nonsense]\n\
                 [history.tables.tickets.columns]\nticket = \"T\"\n";
     let mut settings = Settings::parse("f", text).unwrap();
     settings.section("history", HistoryConfig::from_section);
     let mistakes = settings.finish().unwrap_err().to_string();
-    for part in ["until", "on_bad_row", "nonsense", "tickets.columns.ticket"] {
+    let column = "f:4: `history.constant_subscription_columns` must name columns out of \"auto_renew\", \
+                  \"quantity\", \"mrr\", \"plan\", not \"seats\"";
+    for part in ["until", "on_bad_row", column, "nonsense", "tickets.columns.ticket"] {
         assert!(mistakes.contains(part), "{mistakes}");
     }
 }

@@ -27,6 +27,8 @@ fn real_data_udacity_is_a_history() {
     assert_eq!(with_contract.count(), 1296);
     let last_day_is_over = Timestamp::parse("2015-08-28").unwrap();
     assert_eq!(history.until, Some(last_day_is_over));
+    let now = HistoryConfig { now: Timestamp::parse("2026-01-01").ok(), ..HistoryConfig::default() };
+    assert_eq!(inspect(&dir, &now).unwrap().history.unwrap().until, Some(last_day_is_over));
 }
 
 #[test]
