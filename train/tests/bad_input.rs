@@ -395,7 +395,7 @@ fn written(directory: &Path) -> Vec<String> {
 
 /// Yearly terms that all end at once: no row is decided before another is observed.
 fn one_season() -> String {
-    let ends = |n: usize| if n % 4 == 0 { "2024-03-01" } else { "" };
+    let ends = |n: usize| if n.is_multiple_of(4) { "2024-03-01" } else { "" };
     (0..60).map(|n| format!("s{n},a{n},100,USD,12,2023-03-01,{}\n", ends(n))).collect()
 }
 
