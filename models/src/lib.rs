@@ -1,7 +1,7 @@
 //! A feature table → a calibrated churn probability with its reasons; the bundle on disk; the registry.
 //!
 //! ```text
-//! FeatureTable → Encoder (fitted on training rows, then frozen) → Classifier → Calibrator → Prediction
+//! FeatureTable → Encoder (fitted on training rows, then frozen) → Classifier (one or a Blend) → Calibrator → Prediction
 //! ```
 //!
 //! [`fit::fit`] learns one [`Candidate`] from the rows that it is given, [`calibrate::ladder`] learns the
@@ -10,6 +10,7 @@
 
 pub mod artifact;
 pub mod benchmark;
+pub mod blend;
 pub mod boost;
 pub mod calibrate;
 pub mod encode;
@@ -28,6 +29,7 @@ pub mod tree;
 
 pub use artifact::{Bundle, BundleError};
 pub use benchmark::Benchmarks;
+pub use blend::Blend;
 pub use calibrate::{Calibration, Calibrator, VennAbers};
 pub use encode::Encoder;
 pub use explain::Explanation;

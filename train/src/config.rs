@@ -10,7 +10,7 @@ use holdfast_features::snapshot::SnapshotConfig;
 
 use crate::TrainError;
 use crate::evaluate::EvaluateOptions;
-use crate::select::SelectOptions;
+use crate::select::{Combine, SelectOptions};
 
 /// All settings of the training side.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,8 @@ pub struct TrainingConfig {
     pub finalists: usize,
     /// Training rows of a screening fit at most.
     pub screening_rows: usize,
+    /// Whether the finalists are blended.
+    pub combine: Combine,
     /// Fewer churned rows than this are too few to learn from.
     pub min_positives: usize,
     /// Bootstrap replicates behind each interval of the report.
@@ -96,6 +98,7 @@ impl Default for TrainingConfig {
             learners: Learner::ALL.to_vec(),
             finalists: 4,
             screening_rows: 4_000,
+            combine: Combine::Blend,
             min_positives: 10,
             replicates: 400,
             capacity: 0.1,
@@ -138,6 +141,11 @@ impl TrainingConfig {
             learners: if learners.is_empty() { default.learners } else { learners },
             finalists,
             screening_rows,
+            combine: section.choice(
+                "combine",
+                default.combine,
+                &[("blend", Combine::Blend), ("best", Combine::Best)],
+            ),
             min_positives,
             replicates,
             capacity: section.number("capacity", default.capacity, 0.001..=1.0),
@@ -149,7 +157,8 @@ impl TrainingConfig {
     /// What the selection of a learner takes.
     #[must_use]
     pub fn select(&self) -> SelectOptions {
-        SelectOptions { seed: self.seed, finalists: self.finalists, screening_rows: self.screening_rows }
+        let Self { seed, finalists, screening_rows, combine, .. } = *self;
+        SelectOptions { seed, finalists, screening_rows, combine }
     }
 
     /// What the evaluation takes.

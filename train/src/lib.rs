@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod baseline;
+mod blend;
 pub mod candidates;
 pub mod cli;
 pub mod columns;

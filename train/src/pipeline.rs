@@ -55,7 +55,7 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
         registry: &args.registry,
         name: &name,
         report_dir: args.report.as_deref(),
-        candidate: learnt.selection.winner().describe(),
+        candidate: learnt.selection.chosen.describe(),
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,

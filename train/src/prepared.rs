@@ -58,7 +58,7 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         registry: &args.registry,
         name: &name,
         report_dir: args.report.as_deref(),
-        candidate: learnt.selection.winner().describe(),
+        candidate: learnt.selection.chosen.describe(),
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: Benchmarks::fit(&data.table, &rows, benchmark::SEGMENT_COLUMN),

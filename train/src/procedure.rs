@@ -6,7 +6,7 @@ use holdfast_models::{Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
 use crate::progress::Progress;
-use crate::select::{LearningRows, OutOfFold, SelectOptions, Selection, n_fits, select};
+use crate::select::{Chosen, LearningRows, OutOfFold, SelectOptions, Selection, n_fits, select};
 use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
 
 /// Inner folds of a prepared table.
@@ -29,8 +29,8 @@ pub struct Tested {
     pub probabilities: Vec<f64>,
     /// Their raw margins.
     pub margins: Vec<f64>,
-    /// The candidate that was chosen for each split.
-    pub winners: Vec<Candidate>,
+    /// What was chosen for each split.
+    pub winners: Vec<Chosen>,
 }
 
 /// What a protocol leaves behind.
@@ -74,7 +74,7 @@ pub fn later_block(
     let stage = progress.stage("choosing a learner", n_fits(data, roles.splits, candidates.len(), options));
     let selection = select(data, roles.splits, roles.folds, candidates, options, &stage)?;
     drop(stage);
-    let winner = selection.winner().clone();
+    let winner = selection.chosen.clone();
     let stage = progress.stage("judging on later rows", 0);
     let mut tested = Tested::empty();
     for split in by_fold(roles.folds, roles.test) {
@@ -121,12 +121,12 @@ pub fn nested(
         let name = format!("outer fold {}", tested.splits.len() + 1);
         let stage = progress.stage(&name, n_fits(data, &inner, candidates.len(), &options));
         let chosen = select(data, &inner, &inner_folds, candidates, &options, &stage)?;
-        tested.judge(data, split.clone(), chosen.winner(), &chosen.out_of_fold, seed)?;
+        tested.judge(data, split.clone(), &chosen.chosen, &chosen.out_of_fold, seed)?;
     }
     let stage = progress.stage("choosing on all rows", n_fits(data, &outer, candidates.len(), options));
     let selection = select(data, &outer, folds, candidates, options, &stage)?;
     drop(stage);
-    let winner = selection.winner().clone();
+    let winner = selection.chosen.clone();
     let (model, calibration) =
         publishable(data, rows, &winner, &selection.out_of_fold, options.seed, progress)?;
     Ok(Learnt { selection, tested, calibration, model })
@@ -148,7 +148,7 @@ impl Tested {
         &mut self,
         data: &LearningRows,
         split: Split,
-        winner: &Candidate,
+        winner: &Chosen,
         unseen: &OutOfFold,
         seed: u64,
     ) -> Result<(), TrainError> {
@@ -173,7 +173,7 @@ impl Tested {
 fn publishable(
     data: &LearningRows,
     rows: &[usize],
-    winner: &Candidate,
+    winner: &Chosen,
     unseen: &OutOfFold,
     seed: u64,
     progress: &Progress,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use holdfast_features::FeatureTable;
 use holdfast_models::probability::log_loss;
 use holdfast_models::{
-    Calibration, Candidate, FitError, FittedClassifier, TrainingRows, calibrate, fit, fit_with_curve,
+    Blend, Calibration, Candidate, FitError, FittedClassifier, TrainingRows, calibrate, fit, fit_with_curve,
 };
 use rayon::prelude::*;
 
 use crate::TrainError;
+use crate::blend;
 use crate::evaluate::rank::{self, Tally};
 use crate::progress::Stage;
 use crate::split::{Split, has_both_classes, hash, n_positives};
@@ -41,6 +42,8 @@ pub struct SelectOptions {
     pub finalists: usize,
     /// Training rows of a screening fit at most.
     pub screening_rows: usize,
+    /// What becomes of the finalists.
+    pub combine: Combine,
 }
 
 /// Raw margins of rows by classifiers that never saw the row's group.
@@ -63,12 +66,33 @@ pub struct Standing {
     pub auc: Option<f64>,
 }
 
+/// What is fitted: candidates, each with its weight in the sum of log-odds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// At least one.
+    pub members: Vec<(f64, Candidate)>,
+}
+
+/// What becomes of the finalists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    /// Their weighted sum, unless the best of them is clearly better.
+    Blend,
+    /// The best of them alone.
+    Best,
+}
+
 /// The outcome of a selection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// The finalists, best first; the first one won.
+    /// The finalists, best first.
     pub standings: Vec<Standing>,
-    /// The winner's out-of-fold margins.
+    /// What won: the first of the standings, or a blend of several.
+    pub chosen: Chosen,
+    /// Log loss (nats) and AUC of the blend, with weights and calibration learnt from other folds than the judged one;
+    /// `None` where one candidate won.
+    pub blend: Option<(f64, Option<f64>)>,
+    /// The out-of-fold margins of what won.
     pub out_of_fold: OutOfFold,
     /// Candidates that the screening dropped, with their screening log loss (nats, uncalibrated).
     pub screened_out: Vec<(Candidate, f64)>,
@@ -76,11 +100,18 @@ pub struct Selection {
     pub failed: Vec<(Candidate, FitError)>,
 }
 
-impl Selection {
-    /// The chosen candidate.
+impl Chosen {
+    /// Every member with its parameters, and its weight where there are several.
     #[must_use]
-    pub fn winner(&self) -> &Candidate {
-        &self.standings[0].candidate
+    pub fn describe(&self) -> String {
+        match self.members.as_slice() {
+            [(_, only)] => only.describe(),
+            several => {
+                let parts =
+                    several.iter().map(|(weight, member)| format!("{weight:.2} × {}", member.describe()));
+                parts.collect::<Vec<_>>().join(" + ")
+            }
+        }
     }
 }
 
@@ -97,18 +128,17 @@ impl LearningRows {
         }
     }
 
-    /// Fits `candidate` on `rows`.
+    /// Fits every member of `chosen` on `rows`.
     ///
     /// # Errors
     /// What the learner says, with the candidate's name.
-    pub fn fit(
-        &self,
-        candidate: &Candidate,
-        rows: &[usize],
-        seed: u64,
-    ) -> Result<FittedClassifier, TrainError> {
-        fit(candidate, &self.training(rows), seed)
-            .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })
+    pub fn fit(&self, chosen: &Chosen, rows: &[usize], seed: u64) -> Result<Blend, TrainError> {
+        let member = |(weight, candidate): &(f64, Candidate)| {
+            fit(candidate, &self.training(rows), seed)
+                .map(|fitted| (*weight, fitted))
+                .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })
+        };
+        Ok(Blend::new(chosen.members.par_iter().map(member).collect::<Result<_, _>>()?))
     }
 
     /// Fits the calibration ladder to out-of-fold margins.
@@ -218,13 +248,21 @@ pub fn select(
     }
     // A stable sort: of equal candidates the one named first wins.
     ranked.sort_by(|a, b| a.0.log_loss.total_cmp(&b.0.log_loss));
-    let Some(out_of_fold) = ranked.first().map(|(_, margins)| margins.clone()) else {
+    let Some((best, best_margins)) = ranked.first().cloned() else {
         let reasons: Vec<String> =
             failed.iter().map(|(candidate, error)| format!("{}: {error}", candidate.describe())).collect();
         return Err(TrainError::NoCandidate(reasons.join("; ")));
     };
+    let alone = (Chosen { members: vec![(1.0, best.candidate)] }, None, best_margins);
+    let (chosen, blend, out_of_fold) = match options.combine {
+        Combine::Best => alone,
+        Combine::Blend => match blend::of(data, folds, &ranked, options.seed)? {
+            Some(found) => (found.chosen, Some((found.log_loss, found.auc)), found.out_of_fold),
+            None => alone,
+        },
+    };
     let standings = ranked.into_iter().map(|(standing, _)| standing).collect();
-    Ok(Selection { standings, out_of_fold, screened_out, failed })
+    Ok(Selection { standings, chosen, blend, out_of_fold, screened_out, failed })
 }
 
 /// A classifier fitted on one split.
@@ -333,11 +371,14 @@ fn standing(
     }
     let out_of_fold = out_of_fold.sorted();
     let calibrated = cross_calibrated(data, &out_of_fold, folds, seed)?;
-    let labels: Vec<f64> = out_of_fold.rows.iter().map(|&row| data.labels[row]).collect();
-    let weights: Vec<f64> = out_of_fold.rows.iter().map(|&row| data.weights[row]).collect();
-    let auc = rank::auc(&Tally::new(&out_of_fold.margins).blocks(&labels, &weights));
     let log_loss = weighted_log_loss(data, &out_of_fold.rows, &calibrated);
-    Ok((Standing { candidate, log_loss, auc }, out_of_fold))
+    Ok((Standing { candidate, log_loss, auc: auc(data, &out_of_fold) }, out_of_fold))
+}
+
+/// The AUC of out-of-fold margins.
+pub(crate) fn auc(data: &LearningRows, out_of_fold: &OutOfFold) -> Option<f64> {
+    let take = |values: &[f64]| out_of_fold.rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+    rank::auc(&Tally::new(&out_of_fold.margins).blocks(&take(&data.labels), &take(&data.weights)))
 }
 
 /// The round at which the validation curves, averaged by the weight of their rows, are lowest.
@@ -355,7 +396,7 @@ fn best_rounds(data: &LearningRows, splits: &[Split], fits: &[Judged]) -> Option
 
 /// The calibrated margins of out-of-fold rows, each by a calibrator of the other folds; uncalibrated where the
 /// other folds lack a class.
-fn cross_calibrated(
+pub(crate) fn cross_calibrated(
     data: &LearningRows,
     out_of_fold: &OutOfFold,
     folds: &[usize],

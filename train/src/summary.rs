@@ -123,19 +123,32 @@ fn baselines(
         .collect()
 }
 
+/// What was chosen first, then the finalists that were not, or not alone.
 fn candidates(selection: &Selection) -> Vec<CandidateResult> {
-    selection
-        .standings
-        .iter()
-        .enumerate()
-        .map(|(rank, standing)| CandidateResult {
-            name: standing.candidate.learner().to_owned(),
-            settings: settings(&standing.candidate),
-            log_loss: standing.log_loss,
-            auc: standing.auc,
-            outcome: if rank == 0 { CandidateOutcome::Chosen } else { CandidateOutcome::NotChosen },
-        })
-        .collect()
+    let members = &selection.chosen.members;
+    let blend = selection.blend.map(|(log_loss, auc)| CandidateResult {
+        name: "blend".to_owned(),
+        settings: members
+            .iter()
+            .map(|(weight, member)| format!("{weight:.2} {}", member.learner()))
+            .collect::<Vec<_>>()
+            .join(" + "),
+        log_loss,
+        auc,
+        outcome: CandidateOutcome::Chosen,
+    });
+    let alone = selection.standings.iter().map(|standing| CandidateResult {
+        name: standing.candidate.learner().to_owned(),
+        settings: settings(&standing.candidate),
+        log_loss: standing.log_loss,
+        auc: standing.auc,
+        outcome: match members.iter().any(|(_, member)| *member == standing.candidate) {
+            false => CandidateOutcome::NotChosen,
+            true if selection.blend.is_some() => CandidateOutcome::Blended,
+            true => CandidateOutcome::Chosen,
+        },
+    });
+    blend.into_iter().chain(alone).collect()
 }
 
 /// The description without the learner's name in front.

@@ -50,7 +50,10 @@ fn bundle(directory: &Path, model: &str) -> Bundle {
 fn scores(path: &Path) -> Vec<(String, Vec<String>)> {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("account_id,as_of,probability,p_low,p_high,stage,health,band,horizon_days"));
+    assert_eq!(
+        lines.next(),
+        Some("account_id,as_of,probability,p_low,p_high,stage,health,band,horizon_days")
+    );
     lines
         .map(|line| {
             let mut cells = line.split(',').map(str::to_owned);

@@ -49,6 +49,35 @@ pub fn choose_background(rows: &[usize], seed: u64) -> Vec<usize> {
     drawn.into_iter().map(|at| rows[at]).collect()
 }
 
+impl Explanation {
+    /// The explanation of a sum of outputs: of the same features, at least one.
+    pub(crate) fn sum(mut parts: impl Iterator<Item = Self>) -> Self {
+        let first = parts.next().unwrap_or(Self { base: 0.0, logit: 0.0, contributions: Vec::new() });
+        parts.fold(first, |mut sum, part| {
+            sum.base += part.base;
+            sum.logit += part.logit;
+            for (own, (_, share)) in sum.contributions.iter_mut().zip(part.contributions) {
+                own.1 += share;
+            }
+            sum
+        })
+    }
+
+    /// The explanation of `map` of the output: all contributions scaled by the slope between base and output.
+    pub(crate) fn through(self, map: impl Fn(f64) -> f64) -> Self {
+        let (base, logit) = (map(self.base), map(self.logit));
+        let scale = slope(self.logit, self.base, &map);
+        let mut contributions = self.contributions;
+        contributions.iter_mut().for_each(|(_, share)| *share *= scale);
+        // What rounding leaves of the sum goes to the largest contribution.
+        let rest = logit - base - contributions.iter().map(|(_, share)| share).sum::<f64>();
+        if let Some(largest) = contributions.iter_mut().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
+            largest.1 += rest;
+        }
+        Self { base, logit, contributions }
+    }
+}
+
 impl Background {
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BACKGROUND rows")]
     pub(crate) fn new(matrix: Vec<f64>, n_rows: usize, classifier: &Classifier) -> Result<Self, ModelError> {
@@ -93,17 +122,8 @@ impl Background {
             let n_trees: f64 = model.trees.iter().map(|_| 1.0).sum();
             shares.iter_mut().for_each(|share| *share /= n_trees);
         }
-        let (raw, base) = (classifier.raw(row), calibrated(self.mean_raw));
-        let logit = calibrated(raw);
-        let scale = slope(raw, self.mean_raw, &calibrated);
-        let mut contributions: Vec<(usize, f64)> =
-            learnt.iter().map(|&feature| (feature, shares[feature] * scale)).collect();
-        // What rounding leaves of the sum goes to the largest contribution.
-        let rest = logit - base - contributions.iter().map(|(_, share)| share).sum::<f64>();
-        if let Some(largest) = contributions.iter_mut().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
-            largest.1 += rest;
-        }
-        Explanation { base, logit, contributions }
+        let contributions = learnt.iter().map(|&feature| (feature, shares[feature])).collect();
+        Explanation { base: self.mean_raw, logit: classifier.raw(row), contributions }.through(calibrated)
     }
 
     fn rows(&self, width: usize) -> impl Iterator<Item = &[f64]> {

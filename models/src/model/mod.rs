@@ -4,6 +4,7 @@ use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind, Role, Row, matr
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::blend::{Blend, MAX_MEMBERS, blended};
 use crate::boost::BoostModel;
 use crate::calibrate::{Calibration, Calibrator, VennAbers};
 use crate::encode::{Encoder, EncoderError};
@@ -25,14 +26,21 @@ pub enum Classifier {
     Boost(BoostModel),
 }
 
-/// A model that answers: encoder, classifier, calibrator, evidence interval, background for explanations.
+/// A model that answers: one or several classifiers, calibrator, evidence interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChurnModel {
     specs: Vec<FeatureSpec>,
-    encoder: Encoder,
-    classifier: Classifier,
+    members: Vec<Member>,
     calibrator: Calibrator,
     interval: VennAbers,
+}
+
+/// A classifier with its encoder, its weight in the sum of log-odds, and the background of its explanations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Member {
+    weight: f64,
+    encoder: Encoder,
+    classifier: Classifier,
     background: Background,
 }
 
@@ -45,7 +53,7 @@ pub struct Prediction {
     pub p_low: f64,
     /// Upper end of the Venn–Abers interval, at least `probability`.
     pub p_high: f64,
-    /// The classifier's own log-odds, before calibration.
+    /// The classifiers' own log-odds, before calibration.
     pub margin: f64,
 }
 
@@ -70,6 +78,14 @@ pub enum ModelError {
         most: usize,
         /// The encoded columns.
         width: usize,
+    },
+    /// No classifier, or more than any real model has.
+    #[error("{found} classifiers, not 1 to {most}")]
+    Members {
+        /// How many there are.
+        found: usize,
+        /// The most.
+        most: usize,
     },
     /// The encoder does not fit to the specs.
     #[error("encoder: {0}")]
@@ -179,21 +195,22 @@ impl ChurnModel {
     /// # Errors
     /// Refuses an empty or too large background, and parts that do not fit to each other.
     pub fn new(
-        fitted: FittedClassifier,
+        fitted: impl Into<Blend>,
         calibration: &Calibration,
         table: &FeatureTable,
         background_rows: &[usize],
     ) -> Result<Self, ModelError> {
-        let FittedClassifier { encoder, classifier } = fitted;
-        let encoded = encoder.encode_rows(table, background_rows);
-        let background = Background::new(encoded, background_rows.len(), &classifier)?;
+        let member = |(weight, fitted)| {
+            let FittedClassifier { encoder, classifier } = fitted;
+            let encoded = encoder.encode_rows(table, background_rows);
+            let background = Background::new(encoded, background_rows.len(), &classifier)?;
+            Ok(Member { weight, encoder, classifier, background })
+        };
         let model = Self {
             specs: table.specs().to_vec(),
-            encoder,
-            classifier,
+            members: fitted.into().members.into_iter().map(member).collect::<Result<_, ModelError>>()?,
             calibrator: calibration.calibrator,
             interval: calibration.interval.clone(),
-            background,
         };
         model.validate()?;
         Ok(model)
@@ -203,12 +220,6 @@ impl ChurnModel {
     #[must_use]
     pub fn specs(&self) -> &[FeatureSpec] {
         &self.specs
-    }
-
-    /// The classifier.
-    #[must_use]
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
     }
 
     /// The calibrator.
@@ -252,9 +263,11 @@ impl ChurnModel {
     /// As [`Self::predict`], without allocating once `scratch` was used.
     #[must_use]
     pub fn predict_with(&self, row: Row<'_>, scratch: &mut Scratch) -> Prediction {
-        scratch.encoded.resize(self.encoder.width(), 0.0);
-        self.encoder.encode(row, &mut scratch.encoded);
-        let margin = self.classifier.margin(self.classifier.raw(&scratch.encoded));
+        let margin = blended(self.members.iter().map(|Member { weight, encoder, classifier, .. }| {
+            scratch.encoded.resize(encoder.width(), 0.0);
+            encoder.encode(row, &mut scratch.encoded);
+            (*weight, classifier.margin(classifier.raw(&scratch.encoded)))
+        }));
         let probability = sigmoid(self.calibrator.apply(margin));
         let (p0, p1) = self.interval.interval(margin);
         // The parametric calibrator may lie outside of the interval, which then is widened to hold it: its width then
@@ -265,11 +278,14 @@ impl ChurnModel {
     /// Why `row` of an aligned table is scored as it is: contributions of its features to the calibrated log-odds.
     #[must_use]
     pub fn explain(&self, row: Row<'_>) -> Explanation {
-        let mut encoded = vec![0.0; self.encoder.width()];
-        self.encoder.encode(row, &mut encoded);
-        let calibrated = |raw: f64| self.calibrator.apply(self.classifier.margin(raw));
         let learnt: Vec<usize> = crate::encode::learnable(&self.specs).map(|(feature, _)| feature).collect();
-        self.background.explain(&self.classifier, &encoded, self.encoder.sources(), &learnt, calibrated)
+        let members = self.members.iter().map(|Member { weight, encoder, classifier, background }| {
+            let mut encoded = vec![0.0; encoder.width()];
+            encoder.encode(row, &mut encoded);
+            let weighted = |raw: f64| weight * classifier.margin(raw);
+            background.explain(classifier, &encoded, encoder.sources(), &learnt, weighted)
+        });
+        Explanation::sum(members).through(|margin| self.calibrator.apply(margin))
     }
 
     /// The answers for all rows of an aligned table, in their order.
@@ -303,15 +319,24 @@ impl ChurnModel {
     /// # Errors
     /// One [`ModelError`] a way to fail.
     pub fn validate(&self) -> Result<(), ModelError> {
-        self.encoder.validate(&self.specs)?;
-        self.classifier.validate(&self.encoder)?;
+        if !(1..=MAX_MEMBERS).contains(&self.members.len()) {
+            return Err(ModelError::Members { found: self.members.len(), most: MAX_MEMBERS });
+        }
+        for Member { weight, encoder, classifier, background } in &self.members {
+            if !weight.is_finite() || *weight <= 0.0 {
+                return Err(ModelError::NotUsable("weight of a classifier"));
+            }
+            encoder.validate(&self.specs)?;
+            classifier.validate(encoder)?;
+            background.validate(encoder.width())?;
+        }
         if !self.calibrator.is_valid() {
             return Err(ModelError::NotUsable("calibrator"));
         }
         if !self.interval.is_valid() {
             return Err(ModelError::NotUsable("evidence interval"));
         }
-        self.background.validate(self.encoder.width())
+        Ok(())
     }
 }
 

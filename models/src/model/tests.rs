@@ -95,16 +95,22 @@ fn refuses_parts_that_do_not_fit() {
     for model in &bundles {
         assert_eq!(model.validate(), Ok(()));
     }
-    let swapped = check(&|model| model.encoder = boosted.encoder.clone(), linear);
+    let swapped = check(&|model| model.members[0].encoder = boosted.members[0].encoder.clone(), linear);
     assert!(matches!(swapped, Err(ModelError::Weights { .. } | ModelError::Mismatch { .. })));
-    let swapped = check(&|model| model.encoder = linear.encoder.clone(), boosted);
+    let swapped = check(&|model| model.members[0].encoder = linear.members[0].encoder.clone(), boosted);
     assert_eq!(swapped, Err(ModelError::Mismatch { classifier: "boost" }));
+    let many = check(&|model| model.members = vec![model.members[0].clone(); MAX_MEMBERS + 1], linear);
+    assert_eq!(many, Err(ModelError::Members { found: MAX_MEMBERS + 1, most: MAX_MEMBERS }));
+    let none = check(&|model| model.members.clear(), linear);
+    assert_eq!(none, Err(ModelError::Members { found: 0, most: MAX_MEMBERS }));
+    let weight = check(&|model| model.members[0].weight = f64::NAN, linear);
+    assert_eq!(weight, Err(ModelError::NotUsable("weight of a classifier")));
     let nan = check(&|model| model.calibrator = Calibrator::Intercept { shift: f64::NAN }, linear);
     assert_eq!(nan, Err(ModelError::NotUsable("calibrator")));
     let short = check(&|model| model.specs.truncate(2), linear);
     assert!(matches!(short, Err(ModelError::Encoder(_))));
     let spoil_boost = |spoil: fn(&mut BoostModel)| {
-        let spoil = move |model: &mut ChurnModel| match &mut model.classifier {
+        let spoil = move |model: &mut ChurnModel| match &mut model.members[0].classifier {
             Classifier::Boost(boosted) => spoil(boosted),
             _ => panic!("boosted"),
         };
@@ -126,4 +132,34 @@ fn refuses_parts_that_do_not_fit() {
         ChurnModel::new(fitted, &calibration, &table, &many),
         Err(ModelError::Background { .. })
     ));
+}
+
+/// A blend of all three learners says the weighted sum of what they say, and so do its contributions.
+#[test]
+fn a_blend_is_the_sum_of_its_members() {
+    let (table, labels) = crate::testing::table(300);
+    let fitted = candidates().map(|candidate| crate::testing::fitted(&candidate, &table, &labels));
+    let calibration = crate::testing::calibration(&fitted[0], &table, &labels);
+    let uncalibrated = Calibration { calibrator: Calibrator::Identity, ..calibration };
+    let background: Vec<usize> = (0..20).collect();
+    let model = |parts: Vec<(f64, FittedClassifier)>| {
+        ChurnModel::new(Blend::new(parts), &uncalibrated, &table, &background).unwrap()
+    };
+    let shares = [0.5, 0.3, 0.4];
+    let blend = model(shares.into_iter().zip(fitted.clone()).collect());
+    let alone = fitted.map(|fitted| model(vec![(1.0, fitted)]));
+    for row in 0..40 {
+        let row = table.row(row);
+        let sum = |of: &dyn Fn(&ChurnModel) -> f64| -> f64 {
+            alone.iter().zip(shares).map(|(model, share)| share * of(model)).sum()
+        };
+        assert!((blend.predict(row).margin - sum(&|model| model.predict(row).margin)).abs() < 1e-12);
+        let explanation = blend.explain(row);
+        assert!((explanation.logit - blend.predict(row).margin).abs() < 1e-12);
+        assert!((explanation.base - sum(&|model| model.explain(row).base)).abs() < 1e-12);
+        for (at, (feature, share)) in explanation.contributions.iter().enumerate() {
+            let expected = sum(&|model| model.explain(row).contributions[at].1);
+            assert!((share - expected).abs() < 1e-9, "feature {feature}: {share} {expected}");
+        }
+    }
 }

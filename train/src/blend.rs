@@ -1,0 +1,163 @@
+//! The weighted sum of the finalists, judged like any of them.
+
+use std::collections::BTreeSet;
+
+use holdfast_models::blend::{blended, weights};
+use holdfast_models::probability::softplus;
+
+use crate::TrainError;
+use crate::select::{Chosen, LearningRows, OutOfFold, Standing, auc, cross_calibrated};
+use crate::split::has_both_classes;
+
+/// A blend with its figures.
+pub(crate) struct Found {
+    pub(crate) chosen: Chosen,
+    pub(crate) log_loss: f64,
+    pub(crate) auc: Option<f64>,
+    pub(crate) out_of_fold: OutOfFold,
+}
+
+/// The blend of the `finalists`, of which each has margins of the same rows. A fold is judged with weights, and then a
+/// calibrator, of other folds; what is chosen has the weights of all rows. `None` where fewer than two have a say, or the
+/// first finalist, the best, has a log loss lower by more than a standard error.
+pub(crate) fn of(
+    data: &LearningRows,
+    folds: &[usize],
+    finalists: &[(Standing, OutOfFold)],
+    seed: u64,
+) -> Result<Option<Found>, TrainError> {
+    let Some((_, first)) = finalists.first() else { return Ok(None) };
+    let rows = &first.rows;
+    let every: Vec<usize> = (0..rows.len()).collect();
+    let Some(all) = fitted(data, rows, finalists, &every) else { return Ok(None) };
+    if all.iter().filter(|weight| **weight > 0.0).count() < 2 {
+        return Ok(None);
+    }
+    let sum = |position: usize, weights: &[f64]| {
+        blended(finalists.iter().zip(weights).map(|((_, own), weight)| (*weight, own.margins[position])))
+    };
+    let mut judged = vec![0.0; rows.len()];
+    for fold in rows.iter().map(|&row| folds[row]).collect::<BTreeSet<_>>() {
+        let (own, others): (Vec<usize>, Vec<usize>) =
+            every.iter().partition(|&&position| folds[rows[position]] == fold);
+        let weights = fitted(data, rows, finalists, &others);
+        for position in own {
+            judged[position] = sum(position, weights.as_ref().unwrap_or(&all));
+        }
+    }
+    let judged = OutOfFold { rows: rows.clone(), margins: judged };
+    let losses = losses(data, rows, &cross_calibrated(data, &judged, folds, seed)?);
+    let best = self::losses(data, rows, &cross_calibrated(data, first, folds, seed)?);
+    let row_weights: Vec<f64> = rows.iter().map(|&row| data.weights[row]).collect();
+    let (log_loss, _) = mean_and_error(&losses, &row_weights);
+    let differences: Vec<f64> = losses.iter().zip(&best).map(|(blend, best)| blend - best).collect();
+    let (worse, error) = mean_and_error(&differences, &row_weights);
+    // The best of several is flattered by the choice, the sum is not: only a clear difference counts against it.
+    if worse > error {
+        return Ok(None);
+    }
+    let auc = auc(data, &judged);
+    let members = finalists.iter().zip(&all).filter(|(_, weight)| **weight > 0.0);
+    let chosen =
+        Chosen { members: members.map(|((own, _), weight)| (*weight, own.candidate.clone())).collect() };
+    let margins = every.iter().map(|&position| sum(position, &all)).collect();
+    Ok(Some(Found { chosen, log_loss, auc, out_of_fold: OutOfFold { rows: rows.clone(), margins } }))
+}
+
+/// The log loss of each row.
+fn losses(data: &LearningRows, rows: &[usize], margins: &[f64]) -> Vec<f64> {
+    rows.iter().zip(margins).map(|(&row, &margin)| softplus(margin) - data.labels[row] * margin).collect()
+}
+
+/// The weighted mean and its standard error.
+fn mean_and_error(values: &[f64], weights: &[f64]) -> (f64, f64) {
+    let total: f64 = weights.iter().sum();
+    let mean = values.iter().zip(weights).map(|(value, weight)| value * weight).sum::<f64>() / total;
+    let spread: f64 =
+        values.iter().zip(weights).map(|(value, weight)| (weight * (value - mean)).powi(2)).sum();
+    (mean, spread.sqrt() / total)
+}
+
+/// The finalists' weights by the rows at `positions`; `None` where these hold one class or no weights are found.
+fn fitted(
+    data: &LearningRows,
+    rows: &[usize],
+    finalists: &[(Standing, OutOfFold)],
+    positions: &[usize],
+) -> Option<Vec<f64>> {
+    let used: Vec<usize> = positions.iter().map(|&position| rows[position]).collect();
+    if !has_both_classes(&data.labels, &used) {
+        return None;
+    }
+    let take = |values: &[f64], at: &[usize]| at.iter().map(|&at| values[at]).collect::<Vec<f64>>();
+    let margins: Vec<Vec<f64>> = finalists.iter().map(|(_, own)| take(&own.margins, positions)).collect();
+    let margins: Vec<&[f64]> = margins.iter().map(Vec::as_slice).collect();
+    weights(&margins, &take(&data.labels, &used), &take(&data.weights, &used)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
+    use holdfast_models::probability::sigmoid;
+    use holdfast_models::{Candidate, logistic};
+
+    use super::*;
+    use crate::split::hash;
+
+    const N: usize = 4_000;
+
+    /// A number in (0, 1) that depends on the row and `what` alone.
+    fn draw(row: usize, what: &str) -> f64 {
+        f64::from(u32::try_from(hash(&format!("{what} {row}"), 1) >> 33).unwrap()) / f64::from(u32::MAX >> 1)
+    }
+
+    /// Rows whose churn follows `truth`, and finalists that say `margins`.
+    fn blend_of(margins: [&dyn Fn(usize) -> f64; 2]) -> (Option<Found>, [f64; 2]) {
+        let labels: Vec<f64> =
+            (0..N).map(|row| f64::from(u8::from(draw(row, "churn") < sigmoid(truth(row))))).collect();
+        let data = LearningRows {
+            table: FeatureTable::new(
+                vec![FeatureSpec::prepared("x", Kind::Number)],
+                vec![Column::Number(vec![0.0; N])],
+                N,
+            )
+            .unwrap(),
+            labels,
+            weights: vec![1.0; N],
+            groups: (0..).take(N).collect(),
+        };
+        let folds: Vec<usize> = (0..N).map(|row| row % 5).collect();
+        let candidate = Candidate::Logistic(logistic::Params::default().check().unwrap());
+        let mut finalists: Vec<(Standing, OutOfFold)> = margins
+            .iter()
+            .map(|margin| {
+                let own = OutOfFold { rows: (0..N).collect(), margins: (0..N).map(margin).collect() };
+                let calibrated = cross_calibrated(&data, &own, &folds, 1).unwrap();
+                let (log_loss, _) = mean_and_error(&losses(&data, &own.rows, &calibrated), &data.weights);
+                (Standing { candidate: candidate.clone(), log_loss, auc: None }, own)
+            })
+            .collect();
+        finalists.sort_by(|a, b| a.0.log_loss.total_cmp(&b.0.log_loss));
+        let alone = [finalists[0].0.log_loss, finalists[1].0.log_loss];
+        (of(&data, &folds, &finalists, 1).unwrap(), alone)
+    }
+
+    fn truth(row: usize) -> f64 {
+        4.0 * draw(row, "truth") - 3.0
+    }
+
+    #[test]
+    fn two_that_err_independently_are_better_together() {
+        let noisy = |what: &'static str| move |row| truth(row) + 4.0 * draw(row, what) - 2.0;
+        let (found, alone) = blend_of([&noisy("one"), &noisy("other")]);
+        let found = found.unwrap();
+        assert_eq!(found.chosen.members.len(), 2);
+        assert!(found.log_loss < alone[0] - 0.005, "{} {alone:?}", found.log_loss);
+    }
+
+    #[test]
+    fn one_that_knows_nothing_has_no_say() {
+        let (found, _) = blend_of([&truth, &|row| 4.0 * draw(row, "nothing") - 3.0]);
+        assert!(found.is_none());
+    }
+}
