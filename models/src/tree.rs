@@ -160,6 +160,17 @@ pub(crate) fn goes_left(value: f64, threshold: f64, missing_left: bool) -> bool 
     if value.is_nan() { missing_left } else { value <= threshold }
 }
 
+/// How many of `width` columns a tree or a split tries: that share of them, at least one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share in (0, 1] of a column count far below 2^53"
+)]
+pub(crate) fn columns_tried(fraction: f64, width: usize) -> usize {
+    ((fraction * width as f64).round() as usize).clamp(1, width)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

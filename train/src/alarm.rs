@@ -7,8 +7,8 @@ use holdfast_features::{Column, Role};
 use crate::columns::percent;
 use crate::evaluate::Evaluation;
 use crate::evaluate::rank::{self, Tally};
+use crate::learning::LearningRows;
 use crate::report::NamedEvaluation;
-use crate::select::LearningRows;
 
 /// A single feature that ranks this well is more likely a leak than a finding (methods of the field: AUC > 0.95).
 const SUSPICIOUS_AUC: f64 = 0.95;

@@ -7,7 +7,7 @@ use holdfast_models::probability::sigmoid;
 use holdfast_models::{Candidate, TrainingRows, fit, logistic};
 
 use crate::TrainError;
-use crate::select::LearningRows;
+use crate::learning::LearningRows;
 use crate::split::Split;
 
 /// A rule with its probabilities, one a judged row.

@@ -6,7 +6,7 @@ use holdfast_models::blend::{blended, weights};
 use holdfast_models::probability::softplus;
 
 use crate::TrainError;
-use crate::select::{Chosen, LearningRows, OutOfFold, Standing, auc, cross_calibrated};
+use crate::learning::{Chosen, LearningRows, OutOfFold, Standing, auc, cross_calibrated};
 use crate::split::has_both_classes;
 
 /// A blend with its figures.

@@ -120,7 +120,7 @@ impl HistorySource {
         Ok(snapshots)
     }
 
-    /// Every account active at the end of the history, as it stands then and as it stood [`READINGS`] days before:
+    /// Every account active at the end of the history, as it stands then and as it stood a day, a week and a month before:
     /// decisions compare.
     #[must_use]
     pub fn recent(&self, config: &Config) -> Vec<Snapshot> {
@@ -130,7 +130,7 @@ impl HistorySource {
         recent
     }
 
-    /// The accounts of `snapshots` as they stood [`READINGS`] days before, where they had a contract then.
+    /// The accounts of `snapshots` as they stood a day, a week and a month before, where they had a contract then.
     #[must_use]
     pub fn earlier(&self, snapshots: &[Snapshot], config: &Config) -> Vec<Snapshot> {
         let given: BTreeSet<(usize, Timestamp)> =

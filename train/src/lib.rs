@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod groups;
 pub mod history;
 pub mod judgement;
+pub mod learning;
 pub mod pipeline;
 pub mod prepared;
 pub mod procedure;

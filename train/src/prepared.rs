@@ -14,11 +14,11 @@ use crate::cli::TableArgs;
 use crate::columns::{count, percent, share};
 use crate::config::{Config, TrainingConfig};
 use crate::evaluate::group_codes;
+use crate::learning::LearningRows;
 use crate::procedure::{Learnt, Tested, nested};
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
 use crate::report::{Block, DataSummary, FeatureGroup, Protocol, Seed, TableSummary};
-use crate::select::LearningRows;
 use crate::split::{n_positives, stratified_folds};
 use crate::summary::{Context, by_fold, headline, mean_auc, report};
 

@@ -5,8 +5,9 @@ use holdfast_models::probability::sigmoid;
 use holdfast_models::{Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
+use crate::learning::{Chosen, LearningRows, OutOfFold};
 use crate::progress::Progress;
-use crate::select::{Chosen, LearningRows, OutOfFold, SelectOptions, Selection, n_fits, select};
+use crate::select::{SelectOptions, Selection, n_fits, select};
 use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
 
 /// Inner folds of a prepared table.

@@ -7,8 +7,8 @@ use holdfast_models::BaseRates;
 use crate::config::TrainingConfig;
 use crate::evaluate::group_codes;
 use crate::history::Observed;
+use crate::learning::LearningRows;
 use crate::procedure::LaterBlock;
-use crate::select::LearningRows;
 use crate::split::{
     RowTimes, Split, TestBlock, by_fold, hashed_folds, n_positives, rolling_origins, test_block,
 };

@@ -15,12 +15,13 @@ use crate::evaluate::rank::{self, Tally};
 use crate::evaluate::{
     Estimate, EvaluateOptions, Scale, ScoredRows, SegmentEvaluation, by_segment, difference, evaluate,
 };
+use crate::learning::LearningRows;
 use crate::procedure::{Learnt, Tested};
 use crate::report::{
     CalibrationSummary, CandidateOutcome, CandidateResult, DataSummary, DimensionImportance, Importance,
     NamedEvaluation, Protocol, Report,
 };
-use crate::select::{LearningRows, Selection, sample};
+use crate::select::{Selection, sample};
 
 /// Rows whose explanations are averaged into the importance of features.
 const EXPLAINED_ROWS: usize = 200;

@@ -20,7 +20,7 @@ use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
 use crate::fit::{FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
 use crate::probability::{log_loss, logit, sigmoid};
-use crate::tree::Tree;
+use crate::tree::{Tree, columns_tried};
 use bins::Bins;
 use grow::Grower;
 
@@ -125,7 +125,7 @@ fn sample_of(
 ) -> (Vec<u32>, Vec<usize>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(round as u64);
-    let mut columns = sample(&mut rng, width, share(params.column_fraction, width)).into_vec();
+    let mut columns = sample(&mut rng, width, columns_tried(params.column_fraction, width)).into_vec();
     columns.sort_unstable();
     let all = 0..u32::try_from(n_rows).unwrap_or(u32::MAX);
     let rows: Vec<u32> = if params.row_fraction < 1.0 {
@@ -135,16 +135,6 @@ fn sample_of(
     };
     // A handful of rows may all be left out by chance.
     (if rows.is_empty() { all.collect() } else { rows }, columns)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a share in (0, 1] of a column count far below 2^53"
-)]
-fn share(fraction: f64, width: usize) -> usize {
-    ((fraction * width as f64).round() as usize).clamp(1, width)
 }
 
 impl BoostModel {

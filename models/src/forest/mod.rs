@@ -17,7 +17,7 @@ pub use params::{Params, ValidParams};
 use crate::encode::{Encoder, Missing, TreeEncoder, learnable};
 use crate::fit::{FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
-use crate::tree::Tree;
+use crate::tree::{Tree, columns_tried};
 
 /// Trees are grown in batches of this many, each batch on its own sample of the rows and with its own seed:
 /// batches run side by side, and neither their number nor their order depends on the threads.
@@ -86,16 +86,6 @@ fn batch_rows(n_rows: usize, most: usize, seed: u64, batch: usize) -> Vec<usize>
     let mut rows = sample(&mut rng, n_rows, most).into_vec();
     rows.sort_unstable();
     rows
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a share in (0, 1] of a column count far below 2^53"
-)]
-fn columns_tried(fraction: f64, width: usize) -> usize {
-    ((fraction * width as f64).round() as usize).clamp(1, width)
 }
 
 impl ForestModel {

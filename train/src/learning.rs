@@ -1,0 +1,169 @@
+//! What learning works on and brings: rows, out-of-fold margins of them, and what was chosen by these.
+
+use holdfast_features::FeatureTable;
+use holdfast_models::probability::log_loss;
+use holdfast_models::{Blend, Calibration, Candidate, TrainingRows, calibrate, fit};
+use rayon::prelude::*;
+
+use crate::TrainError;
+use crate::evaluate::rank::{self, Tally};
+use crate::split::has_both_classes;
+
+/// Rows with everything that fitting and judging needs; one entry a row in each part.
+#[derive(Debug, Clone)]
+pub struct LearningRows {
+    /// The features.
+    pub table: FeatureTable,
+    /// 1 where the account churned, else 0.
+    pub labels: Vec<f64>,
+    /// How much a row counts.
+    pub weights: Vec<f64>,
+    /// Which rows belong to one account or group.
+    pub groups: Vec<u32>,
+}
+
+/// Raw margins of rows by classifiers that never saw the row's group.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutOfFold {
+    /// The rows, each once, ascending.
+    pub rows: Vec<usize>,
+    /// Their margins (log-odds, not calibrated).
+    pub margins: Vec<f64>,
+}
+
+/// How a candidate did on all splits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The candidate; boosting with the rounds that its validation curves chose.
+    pub candidate: Candidate,
+    /// Weighted log loss (nats) of the out-of-fold probabilities after cross-fitted calibration.
+    pub log_loss: f64,
+    /// AUC of the out-of-fold margins.
+    pub auc: Option<f64>,
+}
+
+/// What is fitted: candidates, each with its weight in the sum of log-odds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// At least one.
+    pub members: Vec<(f64, Candidate)>,
+}
+
+impl Chosen {
+    /// Every member with its parameters, and its weight where there are several.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self.members.as_slice() {
+            [(_, only)] => only.describe(),
+            several => {
+                let parts =
+                    several.iter().map(|(weight, member)| format!("{weight:.2} × {}", member.describe()));
+                parts.collect::<Vec<_>>().join(" + ")
+            }
+        }
+    }
+}
+
+impl LearningRows {
+    /// The training view of `rows`.
+    #[must_use]
+    pub fn training<'a>(&'a self, rows: &'a [usize]) -> TrainingRows<'a> {
+        TrainingRows {
+            table: &self.table,
+            labels: &self.labels,
+            weights: &self.weights,
+            groups: Some(&self.groups),
+            rows,
+        }
+    }
+
+    /// Fits every member of `chosen` on `rows`.
+    ///
+    /// # Errors
+    /// What the learner says, with the candidate's name.
+    pub fn fit(&self, chosen: &Chosen, rows: &[usize], seed: u64) -> Result<Blend, TrainError> {
+        let member = |(weight, candidate): &(f64, Candidate)| {
+            fit(candidate, &self.training(rows), seed)
+                .map(|fitted| (*weight, fitted))
+                .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })
+        };
+        Ok(Blend::new(chosen.members.par_iter().map(member).collect::<Result<_, _>>()?))
+    }
+
+    /// Fits the calibration ladder to out-of-fold margins.
+    ///
+    /// # Errors
+    /// What the calibrators say.
+    pub fn calibrate(&self, out_of_fold: &OutOfFold, seed: u64) -> Result<Calibration, TrainError> {
+        let take = |values: &[f64]| out_of_fold.rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+        let groups: Vec<u32> = out_of_fold.rows.iter().map(|&row| self.groups[row]).collect();
+        Ok(calibrate::ladder(&out_of_fold.margins, &take(&self.labels), &take(&self.weights), &groups, seed)?)
+    }
+}
+
+impl OutOfFold {
+    /// The part of it that lies in rows for which `keep` holds.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let (rows, margins) = (self.rows.iter().copied())
+            .zip(self.margins.iter().copied())
+            .filter(|&(row, _)| keep(row))
+            .unzip();
+        Self { rows, margins }
+    }
+
+    /// Both together, in row order.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self.margins.extend(other.margins);
+        self.sorted()
+    }
+
+    /// In row order.
+    #[must_use]
+    pub fn sorted(self) -> Self {
+        let mut pairs: Vec<(usize, f64)> = self.rows.into_iter().zip(self.margins).collect();
+        pairs.sort_by_key(|&(row, _)| row);
+        let (rows, margins) = pairs.into_iter().unzip();
+        Self { rows, margins }
+    }
+}
+
+/// The AUC of out-of-fold margins.
+pub(crate) fn auc(data: &LearningRows, out_of_fold: &OutOfFold) -> Option<f64> {
+    let take = |values: &[f64]| out_of_fold.rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+    rank::auc(&Tally::new(&out_of_fold.margins).blocks(&take(&data.labels), &take(&data.weights)))
+}
+
+/// The calibrated margins of out-of-fold rows, each by a calibrator of the other folds; uncalibrated where the
+/// other folds lack a class.
+pub(crate) fn cross_calibrated(
+    data: &LearningRows,
+    out_of_fold: &OutOfFold,
+    folds: &[usize],
+    seed: u64,
+) -> Result<Vec<f64>, TrainError> {
+    let mut calibrated = out_of_fold.margins.clone();
+    let mut present: Vec<usize> = out_of_fold.rows.iter().map(|&row| folds[row]).collect();
+    present.sort_unstable();
+    present.dedup();
+    for fold in present {
+        let others = out_of_fold.only(|row| folds[row] != fold);
+        if !has_both_classes(&data.labels, &others.rows) {
+            continue;
+        }
+        let calibration = data.calibrate(&others, seed)?;
+        for (position, _) in out_of_fold.rows.iter().enumerate().filter(|(_, row)| folds[**row] == fold) {
+            calibrated[position] = calibration.calibrator.apply(out_of_fold.margins[position]);
+        }
+    }
+    Ok(calibrated)
+}
+
+/// The weighted mean log loss (nats) of margins.
+pub(crate) fn weighted_log_loss(data: &LearningRows, rows: &[usize], margins: &[f64]) -> f64 {
+    let labels: Vec<f64> = rows.iter().map(|&row| data.labels[row]).collect();
+    let weights: Vec<f64> = rows.iter().map(|&row| data.weights[row]).collect();
+    log_loss(margins, &labels, &weights)
+}
