@@ -5,6 +5,7 @@
 //! observation; outcomes (solved, paid, left, reached) only once their own time is past. Accounts are
 //! computed in parallel and written in the order of the keys, so neither threads nor neighbours show.
 
+mod catalogue;
 mod context;
 mod declared;
 mod engagement;
@@ -29,6 +30,7 @@ use crate::snapshot::Snapshot;
 use crate::spec::{FeatureSpec, Kind};
 use crate::stage::{self, StageConfig};
 use crate::time::Timestamp;
+pub use catalogue::catalogue;
 use plan::{Column, Plan};
 use usage_window::UsageSweep;
 use view::View;

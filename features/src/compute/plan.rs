@@ -36,7 +36,7 @@ const STAGE: &str = "stage";
 /// Constant columns of `accounts` become features under this prefix and their name.
 const CANDIDATE: &str = "account__";
 
-fn declarations() -> impl Iterator<Item = &'static Declared> {
+pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
     std::iter::once(usage::FEATURES)
         .chain(engagement::FEATURES)
         .chain(financial::FEATURES)
