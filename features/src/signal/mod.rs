@@ -189,7 +189,7 @@ pub fn of_among(row: Row<'_>, config: &SignalConfig, peers: Peers) -> Vec<Signal
     rules::all(&|name| row.number(name), config, peers)
 }
 
-/// The signal of a health score (0–100) that fell from `before`, 30 days ago, to `now`.
+/// The signal of a health score (0–100) that fell from `before`, its best of the days before, to `now`.
 #[must_use]
 pub fn health_drop(before: f64, now: f64, config: &SignalConfig) -> Option<Signal> {
     rules::health_drop(before, now, config)

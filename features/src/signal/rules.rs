@@ -40,10 +40,20 @@ pub(super) fn health_drop(before: f64, now: f64, config: &SignalConfig) -> Optio
     (points >= config.health_drop).then(|| {
         let evidence = vec![
             fact("health", now, "points", None, format!("health {} now", shown(now))),
-            fact("health", before, "points", Some(30), format!("health {} 30 days ago", shown(before))),
+            fact(
+                "health",
+                before,
+                "points",
+                Some(30),
+                format!("health {} within 30 days before", shown(before)),
+            ),
         ];
-        let text =
-            format!("Health fell {} points ({} → {}) in 30 days", shown(points), shown(before), shown(now));
+        let text = format!(
+            "Health fell {} points ({} → {}) within 30 days",
+            shown(points),
+            shown(before),
+            shown(now)
+        );
         signal(SignalKind::HealthDrop, evidence, text)
     })
 }
@@ -130,9 +140,9 @@ fn adoption_stall(number: Numbers<'_>, config: &SignalConfig, peers: Peers) -> O
             windowed("distinct_events_28d", breadth, "events", 28, "used in 28 days"),
         ];
         let text = format!(
-            "Nothing new was used for {} days; {} distinct events in 28 days against {} ({whose})",
+            "Nothing new was used for {} days; {} in 28 days against {} ({whose})",
             whole(days),
-            shown(breadth),
+            count(breadth, "distinct event"),
             shown(usual)
         );
         signal(SignalKind::AdoptionStall, evidence, text)
@@ -367,7 +377,8 @@ fn percent(share: f64) -> String {
 }
 
 fn count(number: f64, what: &str) -> String {
-    let plural = if number > 1.0 { "s" } else { "" };
+    let is_one = (number - 1.0).abs() < f64::EPSILON;
+    let plural = if is_one { "" } else { "s" };
     format!("{} {what}{plural}", shown(number))
 }
 

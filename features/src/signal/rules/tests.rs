@@ -125,6 +125,6 @@ fn the_segment_decides_where_it_is_known() {
 fn health_drops_by_twenty_points() {
     let config = SignalConfig::default();
     let drop = health_drop(80.0, 60.0, &config).unwrap();
-    assert_eq!(drop.text, "Health fell 20 points (80 → 60) in 30 days");
+    assert_eq!(drop.text, "Health fell 20 points (80 → 60) within 30 days");
     assert!(health_drop(80.0, 60.5, &config).is_none());
 }
