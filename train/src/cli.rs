@@ -223,14 +223,19 @@ pub struct ScoreArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum ModelsCommand {
     /// Every model, its versions and which one is current
+    #[command(after_help = "Example:\n  holdfast-train models list --registry registry")]
     List(RegistryArgs),
     /// What a version was made from and how good it is
+    #[command(after_help = "Example:\n  holdfast-train models show --registry registry churn@3")]
     Show(ModelArgs),
     /// Read bundles and check their checksums: one version, one model or, without a name, all
+    #[command(after_help = "Example:\n  holdfast-train models verify --registry registry churn")]
     Verify(VerifyArgs),
     /// Make a version the current one
+    #[command(after_help = "Example:\n  holdfast-train models promote --registry registry churn@2")]
     Promote(ModelArgs),
     /// Make the version before the current one current again
+    #[command(after_help = "Example:\n  holdfast-train models rollback --registry registry churn")]
     Rollback(ModelArgs),
 }
 
@@ -274,7 +279,8 @@ mod tests {
     fn the_command_line_is_consistent_and_every_subcommand_has_an_example() {
         let command = Cli::command();
         command.clone().debug_assert();
-        for subcommand in command.get_subcommands() {
+        let nested = command.get_subcommands().flat_map(clap::Command::get_subcommands);
+        for subcommand in command.get_subcommands().chain(nested) {
             let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("holdfast-train"), "{} has no example", subcommand.get_name());
         }
