@@ -6,9 +6,12 @@
     reason = "a test that cannot go on has failed; its files are written to be bad"
 )]
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+
+use program::train;
 
 /// A bad input: the files it consists of, the command line, and what the error must name.
 struct Case {
@@ -338,14 +341,6 @@ fn table_cases() -> Vec<Case> {
             &["absent"],
         ),
     ]
-}
-
-fn train(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_holdfast-train"))
-        .current_dir(directory)
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 fn check(case: &Case) -> Result<(), String> {

@@ -2,21 +2,17 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use holdfast_features::read::feature_file;
 use holdfast_models::{Bundle, ModelRef, Registry};
 use tempfile::TempDir;
 
-fn train(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_holdfast-train"))
-        .current_dir(directory)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use program::train;
 
 fn succeed(directory: &Path, arguments: &[&str]) -> String {
     let output = train(directory, arguments);

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use holdfast_models::{ModelRef, Registry, RegistryError};
+use holdfast_features::Role;
+use holdfast_models::{Manifest, ModelRef, Registry, RegistryError};
 
 use crate::TrainError;
 use crate::cli::{ModelArgs, ModelsCommand, VerifyArgs};
@@ -79,15 +80,10 @@ fn verify(args: &VerifyArgs) -> Result<String, TrainError> {
     let mut text = String::new();
     for model in models {
         let bundle = registry.load(&model)?;
+        let Manifest { name, version, specs, candidate, .. } = &bundle.manifest;
+        let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
         // Writing to a string never fails.
-        let _ = writeln!(
-            text,
-            "{}@{} is intact: {} features, {}",
-            bundle.manifest.name,
-            bundle.manifest.version,
-            bundle.manifest.specs.len(),
-            bundle.manifest.candidate
-        );
+        let _ = writeln!(text, "{name}@{version} is intact: {n_features} features, {candidate}");
     }
     Ok(text)
 }
