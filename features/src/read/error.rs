@@ -214,7 +214,7 @@ pub enum Reason {
     #[error("the label has one value only, {0}: churned and kept customers are both needed")]
     OneClass(String),
     /// The label has more than two values.
-    #[error("the label has {n} values ({}{}): two are needed", .some.join(", "), if *.n > .some.len() { ", …" } else { "" })]
+    #[error("the label has {n} values ({}{}): two are needed, or name the one that means churn with --positive", .some.join(", "), if *.n > .some.len() { ", …" } else { "" })]
     ManyClasses {
         /// How many.
         n: usize,
