@@ -34,7 +34,7 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
     let snapshots = labelled(source.training_snapshots(&config, args.snapshots.as_deref())?);
     check_snapshots(&source, &snapshots, &config)?;
-    let specs = source.specs(&config);
+    let specs = source.specs(&config)?;
     let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
     let roles = Roles::of(&rows.snapshots, training)
         .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?;

@@ -45,13 +45,13 @@ pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
 }
 
 /// Every feature that the history offers; see [`super::specs`].
-pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
+pub(super) fn specs(history: &History, config: &ComputeConfig) -> Result<Vec<FeatureSpec>, ComputeError> {
     let currency = history.currency.as_deref().unwrap_or("currency units");
     let mrr_is_told = mrr_is_told(history);
     let mut specs: Vec<FeatureSpec> =
         declarations().filter_map(|declared| declared.spec(history, currency, mrr_is_told)).collect();
     if let Some(source) = usage_table(history) {
-        let named = events::most_used(history, config.max_events);
+        let named = events::most_used(history, config.max_events)?;
         specs.extend(named.iter().flat_map(|event| events::specs(event, source)));
     }
     for (index, name) in history.candidate_columns.iter().enumerate() {
@@ -68,7 +68,7 @@ pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpe
             .to_owned(),
         source: "subscriptions".to_owned(),
     });
-    specs
+    Ok(specs)
 }
 
 /// Whether any row of the renewal history tells the MRR.

@@ -97,7 +97,7 @@ fn usable(
         format_args!("Known until {}; {} accounts", source.until, count(source.history.accounts.len())),
     );
     text.push_str("Features\n");
-    let groups = feature_groups(&source.history, &source.specs(config)).into_iter().map(|group| {
+    let groups = feature_groups(&source.history, &source.specs(config)?).into_iter().map(|group| {
         let dimension = group.dimension.map_or("", holdfast_features::Dimension::name).to_owned();
         let state = if group.off_because.is_none() { "on" } else { "off" };
         let said = group.off_because.unwrap_or_else(|| format!("{} features", group.features));

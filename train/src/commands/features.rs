@@ -22,7 +22,7 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
         Some(path) => source.requested(&config, path)?,
         None => source.active_at(&config, as_of)?,
     };
-    let specs = source.specs(&config);
+    let specs = source.specs(&config)?;
     let observed = source.observe(snapshots, &specs, progress)?;
     write::feature_file(&args.out, &observed.keys(), &observed.table)?;
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
