@@ -27,7 +27,7 @@ const DEFAULT_NAME: &str = "churn";
 /// # Errors
 /// Whatever ends the run; nothing is published then.
 pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
-    let config = Config::load(args.input.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
     let training = &config.training;
     let name: ModelName =
         args.name.as_deref().or(training.name.as_deref()).unwrap_or(DEFAULT_NAME).parse()?;

@@ -125,6 +125,12 @@ pub(super) fn specs(event: &NamedEvent, source: &str) -> Vec<FeatureSpec> {
         .collect()
 }
 
+/// The feature of that name, if it is one of a single event.
+pub(super) fn spec_of(feature: &str, source: &str) -> Option<FeatureSpec> {
+    let (measure, event) = parse(feature)?;
+    Some(measure.spec(feature, &NamedEvent { name: event.into(), has_value: true }, source))
+}
+
 impl EventMeasure {
     fn is_of_values(self) -> bool {
         matches!(self, Self::Value7 | Self::ValueWeekly | Self::Value28 | Self::ValueRatio28)

@@ -32,6 +32,7 @@ use crate::time::Timestamp;
 pub use catalogue::catalogue;
 use plan::Plan;
 pub use sweep::{Computed, sweep};
+pub(crate) use sweep::{GROUP_ROWS, in_order};
 
 /// Which features to make of a history, `[features]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,14 @@ pub enum ComputeError {
         "feature `{feature}` is not known to this version: train again, or use the version that trained the model"
     )]
     UnknownFeature {
+        /// The feature.
+        feature: String,
+    },
+    /// A feature is asked for by name that this history does not offer.
+    #[error(
+        "this history offers no feature `{feature}`: docs/features.md lists all, `check` the tables they need"
+    )]
+    NoSuchFeature {
         /// The feature.
         feature: String,
     },
@@ -168,6 +177,14 @@ pub fn specs(history: &History, config: &ComputeConfig) -> Result<Vec<FeatureSpe
     plan::specs(history, config)
 }
 
+/// The features called `names`, in their order; of single events any that the history may know.
+///
+/// # Errors
+/// [`ComputeError::NoSuchFeature`] for a name that this history does not offer.
+pub fn specs_of(history: &History, names: &[String]) -> Result<Vec<FeatureSpec>, ComputeError> {
+    plan::specs_of(history, names)
+}
+
 /// The features of `specs`, one row a key, in the order of the keys. `specs` come from [`specs`] or from a
 /// stored bundle; the same facts give the same bits either way.
 ///
@@ -194,7 +211,7 @@ pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<F
 }
 
 /// Columns of missing values.
-fn blank_columns(specs: &[FeatureSpec], n_rows: usize) -> Vec<Values> {
+pub(crate) fn blank_columns(specs: &[FeatureSpec], n_rows: usize) -> Vec<Values> {
     let blank = |spec: &FeatureSpec| match spec.kind {
         Kind::Category => Values::Text(vec![None; n_rows]),
         Kind::Number | Kind::Boolean => Values::Number(vec![f64::NAN; n_rows]),

@@ -27,7 +27,7 @@ pub struct Computed {
 
 /// Rows that are computed and handed out together: a row group of a feature file. Cut by accounts and keys alone,
 /// never by threads or memory, so that neither shows in a file.
-const GROUP_ROWS: usize = 16_384;
+pub(crate) const GROUP_ROWS: usize = 16_384;
 /// Accounts of a part of a history that is not packed.
 const PART_ACCOUNTS: usize = 64;
 
@@ -47,7 +47,7 @@ pub fn sweep<T: Send, E: From<ComputeError> + Send>(
     keys: &[Key],
     specs: &[FeatureSpec],
     encode: impl Fn(Computed) -> Result<T, E> + Sync,
-    mut commit: impl FnMut(T) -> Result<(), E>,
+    commit: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let plan = Plan::new(history, specs)?;
     let whole = Whole::of(history, &plan);
@@ -65,7 +65,7 @@ pub fn sweep<T: Send, E: From<ComputeError> + Send>(
         sweeping: Sweeping { slot_of: &slot_of, n_named: plan.events.len(), is_daily: whole.usage_is_daily },
     };
     let groups = groups(&parts(history), &wanted);
-    in_order(groups.len(), |group| encode(run.group(&groups[group])?), &mut commit)
+    in_order(groups.len(), |group| encode(run.group(&groups[group])?), commit)
 }
 
 /// The events of the history's usage, ascending.
@@ -193,10 +193,10 @@ fn merged(core: &AccountFacts, packed: &AccountFacts) -> AccountFacts {
 
 /// Works on all of `0..n` on all threads and commits each result on this one, in order. Threads run ahead of the
 /// slowest by a few results only, so that memory stays bounded.
-fn in_order<T: Send, E: Send>(
+pub(crate) fn in_order<T: Send, E: Send>(
     n: usize,
     work: impl Fn(usize) -> Result<T, E> + Sync,
-    commit: &mut impl FnMut(T) -> Result<(), E>,
+    mut commit: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let n_threads = rayon::current_num_threads().min(n).max(1);
     if n_threads == 1 {

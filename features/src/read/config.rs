@@ -60,7 +60,7 @@ pub struct TableConfig {
 }
 
 /// Memory that reading and computing aim at, unless configured: 2 GiB hold some 60 million events.
-pub const MEMORY: usize = 2 << 30;
+const MEMORY: usize = 2 << 30;
 
 /// One hour in microseconds.
 const HOUR: f64 = 3_600_000_000.0;

@@ -22,7 +22,7 @@ use crate::rows::labelled;
 /// # Errors
 /// A configuration or a folder that cannot be read at all; everything else is told.
 pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     let stage = progress.stage("reading the history", 0);
     let inspection =
         read::inspect(&args.history, &HistoryConfig { now: Some(now), ..config.history.clone() })?;
