@@ -21,8 +21,9 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Write a simulated business as history tables, with its true churn probabilities
-    #[command(after_help = "Example:\n  \
-        holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n\n\
+    #[command(after_help = "Examples:\n  \
+        holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n  \
+        holdfast-train simulate --out large --accounts 20000 --events 50000000 --monthly\n\n\
         Writes one Parquet file a table and truth.parquet (the true probability at each snapshot).")]
     Simulate(SimulateArgs),
     /// Say what a history holds, which features it switches on, and what is wrong with it
@@ -87,6 +88,12 @@ pub struct SimulateArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Usage events to aim at, within a few percent [default: about 45 an account and month]
+    #[arg(long, value_name = "N")]
+    pub events: Option<u64>,
+    /// Write usage as a folder with one file a month of receipt
+    #[arg(long)]
+    pub monthly: bool,
 }
 
 /// A history and its configuration.
