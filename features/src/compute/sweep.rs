@@ -155,14 +155,15 @@ impl Run<'_> {
         let mut rows = Vec::with_capacity(n_rows);
         let mut kernel = Kernel::default();
         for &(part, wanted) in group {
-            let loaded = load(self.history, part)?;
+            let mut loaded = load(self.history, part)?;
             for of_account in wanted.chunk_by(|a, b| a.account == b.account) {
                 let own: Vec<&Key> = of_account.iter().map(|one| &self.keys[one.row]).collect();
                 let facts = &self.history.accounts[of_account[0].account];
-                match &loaded {
+                match &mut loaded {
                     Some(part) => {
                         let at = of_account[0].account - part.accounts.start;
-                        let facts = Cow::Owned(merged(facts, &part.facts[at]));
+                        let packed = std::mem::take(&mut part.facts[at]);
+                        let facts = Cow::Owned(merged(facts, packed));
                         let account = Account { facts, usage: part.usage(at) };
                         kernel.append(&account, &own, self.plan, self.sweeping, self.whole, &mut columns);
                     }
@@ -180,14 +181,14 @@ impl Run<'_> {
 }
 
 /// What the history itself holds of an account and what was packed of it.
-fn merged(core: &AccountFacts, packed: &AccountFacts) -> AccountFacts {
+fn merged(core: &AccountFacts, packed: AccountFacts) -> AccountFacts {
     AccountFacts {
         account_id: core.account_id.clone(),
         account: core.account.clone(),
         subscriptions: core.subscriptions.clone(),
         subscription_events: core.subscription_events.clone(),
         labels: core.labels.clone(),
-        ..packed.clone()
+        ..packed
     }
 }
 

@@ -181,7 +181,7 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
             count: pick(rng, &[1.0, 2.5]),
             active_users: maybe(rng, 4.0),
             value: maybe(rng, 0.1),
-            channel: Some(pick(rng, &[Channel::Ui, Channel::Api])),
+            channel: Some(pick(rng, &[Channel::Ui, Channel::Api, Channel::Mobile, Channel::Integration])),
         });
     }
     let (at, known) = moment(rng, when);
