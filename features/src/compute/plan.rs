@@ -40,7 +40,8 @@ pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
     std::iter::once(usage::FEATURES)
         .chain(engagement::FEATURES)
         .chain(financial::FEATURES)
-        .chain([relationship::FEATURES, context::FEATURES])
+        .chain(relationship::FEATURES)
+        .chain([context::FEATURES])
         .flatten()
 }
 
