@@ -107,11 +107,11 @@ proptest! {
 #[test]
 fn the_random_histories_fill_every_feature() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut history = random::history(&mut rng, 60, 24);
+    let mut history = random::history(&mut rng, 90, 8);
     let as_of = START.plus_days(390);
     history.until = Some(as_of);
     let specs = specs(&history, &ComputeConfig::default());
-    let keys: Vec<Key> = (0..60).map(|index| key(&format!("a{index:02}"), as_of)).collect();
+    let keys: Vec<Key> = (0..90).map(|index| key(&format!("a{index:02}"), as_of)).collect();
     let table = table(&history, &keys, &specs).unwrap();
     let empty: Vec<&str> = specs
         .iter()
