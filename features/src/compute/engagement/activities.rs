@@ -154,17 +154,17 @@ impl<'a> Seen<'a> {
             let answered = answered_before(one, as_of);
             let two_way = two_way(one, answered);
             seen.add_times(one, answered, two_way);
+            let age = age(one.occurred_at, as_of);
+            let two_way_age = two_way.map(|at| self::age(at, as_of));
             for (days, tally) in seen.tallies() {
-                if is_within(one.occurred_at, as_of, &days) {
+                if holds(&days, age) {
                     tally.add(one, answered);
                 }
-                if two_way.is_some_and(|at| is_within(at, as_of, &days)) {
-                    tally.two_way += 1;
-                }
+                tally.two_way += u32::from(two_way_age.is_some_and(|age| holds(&days, age)));
             }
-            if let Some(at) = two_way.filter(|&at| is_within(at, as_of, &(0..12 * 7))) {
-                let weeks = (0..12).filter(|week| is_within(at, as_of, &(week * 7..week * 7 + 7)));
-                seen.two_way_weeks |= weeks.map(|week| 1_u32 << week).sum::<u32>();
+            if let Some(age) = two_way_age.filter(|age| holds(&(0..12 * 7), *age)) {
+                // A week holds its start, the more distant end, and not its end.
+                seen.two_way_weeks |= 1 << ((age - 1) / (7 * DAY));
             }
             if let Some(contact_id) = &one.contact_id {
                 seen.thread(contact_id).add(one, two_way, as_of);
@@ -277,7 +277,7 @@ impl Tally {
 
 impl Thread<'_> {
     fn add(&mut self, one: &Activity, two_way: Option<Timestamp>, as_of: Timestamp) {
-        let is_within = |days: &Range<i64>| two_way.is_some_and(|at| is_within(at, as_of, days));
+        let is_within = |days: &Range<i64>| two_way.is_some_and(|at| holds(days, age(at, as_of)));
         if one.is_automated != Some(true) {
             self.last = self.last.max(Some(one.occurred_at));
         }
@@ -288,6 +288,16 @@ impl Thread<'_> {
         self.two_way_90 += u32::from(is_within(&(0..90)));
         self.two_way_prior_90 += u32::from(is_within(&(90..180)));
     }
+}
+
+/// Microseconds from `time` to the observation.
+fn age(time: Timestamp, as_of: Timestamp) -> i64 {
+    as_of.0.saturating_sub(time.0)
+}
+
+/// [`is_within`] for a time of that age.
+fn holds(days: &Range<i64>, age: i64) -> bool {
+    age > days.start * DAY && age <= days.end * DAY
 }
 
 pub(super) fn is_meeting(one: &Activity) -> bool {

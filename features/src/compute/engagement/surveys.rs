@@ -1,5 +1,6 @@
 //! Surveys: what the customers say when asked, and whether they still answer.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compute::declared::{Declared, How, Needs};
@@ -19,6 +20,7 @@ const DETRACTS_TO: f64 = 6.0;
 pub(in crate::compute) struct Surveys<'a> {
     visible: &'a [Survey],
     as_of: Timestamp,
+    nps_of_contacts: OnceCell<BTreeMap<&'a str, f64>>,
 }
 
 const fn survey(
@@ -156,7 +158,7 @@ impl<'a> Surveys<'a> {
     /// `None` where no answer is known yet.
     pub(in crate::compute) fn at(surveys: &'a [Survey], as_of: Timestamp) -> Option<Self> {
         let visible = &surveys[..surveys.partition_point(|answer| answer.visible_at < as_of)];
-        (!visible.is_empty()).then_some(Self { visible, as_of })
+        (!visible.is_empty()).then_some(Self { visible, as_of, nps_of_contacts: OnceCell::new() })
     }
 
     fn of_kind(&self, kind: SurveyKind) -> impl Iterator<Item = &'a Survey> {
@@ -217,7 +219,11 @@ impl<'a> Surveys<'a> {
 
     /// The latest NPS answer of each contact who gave one within the last 365 days; the lowest of answers
     /// given at one time.
-    pub(in crate::compute) fn nps_of_contacts(&self) -> BTreeMap<&'a str, f64> {
+    pub(in crate::compute) fn nps_of_contacts(&self) -> &BTreeMap<&'a str, f64> {
+        self.nps_of_contacts.get_or_init(|| self.latest_nps())
+    }
+
+    fn latest_nps(&self) -> BTreeMap<&'a str, f64> {
         let mut latest: BTreeMap<&str, (Timestamp, f64)> = BTreeMap::new();
         for answer in self.within(365).filter(|answer| kind_of(answer) == SurveyKind::Nps) {
             let Some(contact) = answer.contact_id.as_deref() else { continue };
