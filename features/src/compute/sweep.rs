@@ -10,7 +10,7 @@ use std::thread;
 use super::plan::Plan;
 use super::rows::{Account, Kernel, own_usage};
 use super::usage_window::Sweeping;
-use super::{ComputeError, Key, Whole, blank_columns};
+use super::{ComputeError, Key, Whole, empty_columns};
 use crate::history::{AccountFacts, History, Text};
 use crate::matrix::Column;
 use crate::spec::FeatureSpec;
@@ -27,7 +27,7 @@ pub struct Computed {
 
 /// Rows that are computed and handed out together: a row group of a feature file. Cut by accounts and keys alone,
 /// never by threads or memory, so that neither shows in a file.
-pub(crate) const GROUP_ROWS: usize = 16_384;
+pub(crate) const GROUP_ROWS: usize = 8_192;
 /// Accounts of a part of a history that is not packed.
 const PART_ACCOUNTS: usize = 64;
 
@@ -151,7 +151,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn group(&self, group: &Group<'_>) -> Result<Computed, ComputeError> {
         let n_rows = group.iter().map(|(_, wanted)| wanted.len()).sum();
-        let mut columns = blank_columns(self.specs, 0);
+        let mut columns = empty_columns(self.specs, n_rows);
         let mut rows = Vec::with_capacity(n_rows);
         let mut kernel = Kernel::default();
         for &(part, wanted) in group {
