@@ -23,9 +23,6 @@ CREATE TEMP TABLE snapshots AS
 CREATE TEMP TABLE windows AS
     SELECT snapshot, account_id, today, unnest(range((today - 90) // 32, (today - 1) // 32 + 1))::INTEGER AS bucket
     FROM snapshots;
-CREATE TEMP TABLE short_windows AS
-    SELECT snapshot, account_id, today, unnest(range((today - 28) // 32, (today - 1) // 32 + 1))::INTEGER AS bucket
-    FROM snapshots;
 CREATE TEMP TABLE codes AS
     SELECT event, (row_number() OVER (ORDER BY event) - 1)::INTEGER AS code
     FROM (SELECT DISTINCT event FROM read_parquet({usage}));
@@ -42,7 +39,7 @@ CREATE TEMP TABLE days AS
            sum(n) OVER (PARTITION BY account_id, day ORDER BY seen)::BIGINT AS so_far
     FROM (
         SELECT account_id, day, seen, count(*) AS n, sum(value) AS value, count(value) AS n_values,
-               max(occurred_at) AS latest, bit_or(1::HUGEINT << code) AS kinds, {named_counts}
+               max(occurred_at) AS latest, bit_or(1::{mask} << code) AS kinds, {named_counts}
         FROM events JOIN codes USING (event)
         GROUP BY account_id, day, seen
     );
@@ -70,14 +67,16 @@ CREATE TEMP TABLE sums AS
     GROUP BY snapshot;
 """
 
+# A snapshot's 28 days are few enough to be written out, one row each.
 USERS = """
 CREATE TEMP TABLE users AS
     SELECT snapshot, count(*) AS users_28, count(*) FILTER (age <= 7) AS users_7
     FROM (
         SELECT snapshot, user_id, min(today - day) AS age
-        FROM (SELECT account_id, user_id, day, seen, day // 32 AS bucket FROM events WHERE user_id IS NOT NULL)
-             JOIN short_windows USING (account_id, bucket)
-        WHERE day < today AND day >= today - 28 AND seen < today
+        FROM events
+             JOIN (SELECT snapshot, account_id, today, unnest(range(today - 28, today))::INTEGER AS day FROM snapshots)
+             USING (account_id, day)
+        WHERE seen < today AND user_id IS NOT NULL
         GROUP BY snapshot, user_id
     )
     GROUP BY snapshot;
@@ -146,8 +145,13 @@ def main() -> None:
         "or_nothing": joined("coalesce({0}, 0)::DOUBLE AS {0}", COUNTS),
         "slope": "(" + " + ".join(f"({3.5 - week}) * (w{week} - mean)" for week in range(8)) + ")",
     }
+    connection.execute(PREPARE.format(**parts))
+    (n_events,) = connection.execute("SELECT count(*) FROM codes").fetchone()
+    # The narrower mask where it is wide enough; its last bit is the sign.
+    parts["mask"] = "BIGINT" if n_events < 64 else "HUGEINT"
+    measure.lap("prepare")
     for name, query in [
-        ("prepare", PREPARE), ("days", DAYS), ("sums", SUMS), ("users", USERS), ("result", RESULT),
+        ("days", DAYS), ("sums", SUMS), ("users", USERS), ("result", RESULT),
     ]:
         connection.execute(query.format(**parts))
         measure.lap(name)

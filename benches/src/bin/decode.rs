@@ -11,7 +11,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use rayon::prelude::*;
 
 /// What the twenty usage features read.
@@ -31,7 +33,9 @@ fn main() -> anyhow::Result<()> {
     let groups: Vec<(usize, usize)> = opened
         .iter()
         .enumerate()
-        .flat_map(|(file, metadata)| (0..metadata.metadata().num_row_groups()).map(move |group| (file, group)))
+        .flat_map(|(file, metadata)| {
+            (0..metadata.metadata().num_row_groups()).map(move |group| (file, group))
+        })
         .collect();
     let counts = groups
         .par_iter()
