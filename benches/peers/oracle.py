@@ -22,6 +22,8 @@ NOT_COUNTED = {
 # Why others of a counted unit are not computed here a second time.
 TERMS = "the schedule of terms decides it, which has tests of its own"
 MONEY = "the recurring revenue in force, which has tests of its own"
+SPANS = "a span between facts of several tables or rows, computed by hand in the tests of the kernel"
+RANKS = "the ranks that titles tell, which have tests of their own"
 RUNS = "a longest run, no count: the property tests of the kernel hold it"
 TODAY = "an attribute of today, for decisions only"
 EXCLUDED = {
@@ -32,6 +34,19 @@ EXCLUDED = {
     "mrr_per_seat": MONEY,
     "longest_gap_90d": RUNS,
     "longest_streak_90d": RUNS,
+    "late_in_a_row": RUNS,
+    "tickets_burst_90d": RUNS,
+    "cancels_withdrawn": SPANS,
+    "days_since_cancel_withdrawn": SPANS,
+    "days_to_first_value": SPANS,
+    "days_to_onboard": SPANS,
+    "days_without_value": SPANS,
+    "milestones_late_mean_days": SPANS,
+    "onboarding_late_days": SPANS,
+    "tickets_per_contact_90d": SPANS,
+    "executives": RANKS,
+    "executives_active_90d": RANKS,
+    "executives_left_180d": RANKS,
     "open_invoice_attempts": TODAY,
     "days_since_strategic_review": TODAY,
 }
@@ -68,7 +83,13 @@ RELATIONS = [
         q.USAGE_EVENTS,
     ),
     ("tickets", "SELECT * " + SEEN.format("tickets"), q.TICKETS),
-    ("activities", f"SELECT *, {q.TWO_WAY} AS two_way " + SEEN.format("activities"), q.ACTIVITIES),
+    (
+        "activities",
+        f"""SELECT *, max(two_way) FILTER (two_way < as_of) OVER (PARTITION BY id) AS latest_two_way,
+                   max(t) FILTER ({q.MEETING} AND {q.HELD}) OVER (PARTITION BY id) AS latest_meeting
+            FROM (SELECT *, {q.TWO_WAY} AS two_way, {q.WROTE} AS wrote {SEEN.format("activities")})""",
+        q.ACTIVITIES,
+    ),
     (
         "activities of people",
         """SELECT id, as_of, activity.t, role
@@ -77,12 +98,34 @@ RELATIONS = [
            WHERE activity.visible < as_of AND contact.visible < as_of AND initiated_by = 'customer'""",
         q.BEGUN_BY,
     ),
+    (
+        "people in touch",
+        f"""SELECT id, as_of, contact.contact_id, role, left_at, two_way, EXISTS (
+                       SELECT 1 FROM raw_activities AS any_one WHERE any_one.account_id = keys.account_id
+                       AND any_one.visible < as_of AND any_one.contact_id IS NOT NULL) AS names_people
+            FROM keys JOIN raw_contacts AS contact USING (account_id)
+                 LEFT JOIN (SELECT id, contact_id, {q.TWO_WAY} AS two_way {SEEN.format("activities")}) AS touch
+                 USING (id, contact_id)
+            WHERE contact.visible < as_of""",
+        q.THREADS,
+    ),
+    (
+        "people asked",
+        """SELECT id, as_of, left_at, (
+                      SELECT arg_max(score, (answer.t, -score)) FROM raw_surveys AS answer
+                      WHERE answer.account_id = keys.account_id AND answer.contact_id = contact.contact_id
+                            AND answer.visible < as_of AND coalesce(answer.kind, 'nps') = 'nps'
+                            AND inside(as_of, answer.t, 0, 365)) AS nps
+           FROM keys JOIN raw_contacts AS contact USING (account_id) WHERE contact.visible < as_of""",
+        q.RATED,
+    ),
     ("surveys", "SELECT * REPLACE (coalesce(kind, 'nps') AS kind) " + SEEN.format("surveys"), q.SURVEYS),
     ("milestones", "SELECT * " + SEEN.format("milestones"), q.MILESTONES),
     (
         "overdue milestones",
         """SELECT id, as_of, milestone, max(target_at) FILTER (target_at < as_of) AS target,
-                  coalesce(bool_or(achieved_at < as_of), false) AS was_reached """
+                  coalesce(bool_or(achieved_at < as_of), false) AS was_reached,
+                  bool_or(kind = 'commitment') AS is_commitment """
         + SEEN.format("milestones")
         + " GROUP BY id, as_of, milestone",
         q.OVERDUE_MILESTONES,

@@ -43,14 +43,21 @@ OPEN_TICKET = "(solved_at IS NULL OR solved_at >= as_of)"
 MEETING = "type IN ('call', 'meeting', 'qbr')"
 HELD = "(status IS NULL OR status = 'completed')"
 BY_HAND = "is_automated IS DISTINCT FROM true"
+OUTREACH = f"(type IN ('email', 'call', 'meeting', 'qbr') AND initiated_by = 'vendor' AND {BY_HAND})"
+# Columns of the relation: the latest two-way contact and the latest meeting held, nothing where there is none.
+UNANSWERED = f"{OUTREACH} AND (latest_two_way IS NULL OR t > latest_two_way)"
 ANSWERED = "(t + trunc(response_hours / 24.0 * 86400000000.0))"
 # When both sides took part: what the customer began, a meeting or training attended, an answer.
 TWO_WAY = f"""CASE WHEN is_automated THEN NULL
     WHEN initiated_by = 'customer'
          OR ({HELD} AND type NOT IN ('email', 'community') AND (status IS NOT NULL OR initiated_by IS NULL)) THEN t
     WHEN {ANSWERED} < as_of THEN {ANSWERED} END"""
+WROTE = f"""CASE WHEN type = 'email' AND initiated_by = 'customer' AND {BY_HAND} THEN t
+    WHEN type = 'email' AND {ANSWERED} < as_of AND {BY_HAND} THEN {ANSWERED} END"""
 PAID = "(paid_at < as_of)"
 OVERDUE = "(due_at < as_of AND (paid_at IS NULL OR paid_at >= as_of))"
+# Days from the due date to the payment, or to the observation.
+LATE = "greatest(ago(CASE WHEN paid_at < as_of THEN paid_at ELSE as_of END, due_at), 0)"
 FAILED = "(failure_code IS NOT NULL OR attempt_count > 1)"
 OPEN_OPPORTUNITY = "(closed_at IS NULL OR closed_at >= as_of)"
 PRESENT = "(left_at IS NULL OR left_at >= as_of)"
@@ -170,6 +177,7 @@ TICKETS = [
     (r"open_urgent_tickets", count(f"{OPEN_TICKET} AND priority IN ('high', 'urgent')")),
     (r"open_escalated_tickets", count(f"{OPEN_TICKET} AND escalated_at < as_of")),
     (r"days_since_escalation", since("escalated_at")),
+    (r"open_tickets_mean_days", f"coalesce(avg(ago(as_of, t)) FILTER ({OPEN_TICKET}), 0)"),
 ]
 
 ACTIVITIES = [
@@ -214,12 +222,70 @@ ACTIVITIES = [
         r"two_way_contacts_(\d+)d",
         where_any("two_way IS NOT NULL", count("inside(as_of, two_way, 0, {0})")),
     ),
+    (r"outreach_(\d+)d", where_any(OUTREACH, count(f"{OUTREACH} AND inside(as_of, t, 0, {{0}})"))),
+    (r"outreach_unanswered", where_any(OUTREACH, count(UNANSWERED))),
+    (r"days_unanswered", where_any(OUTREACH, f"coalesce(ago(as_of, min(t) FILTER ({UNANSWERED})), 0)")),
+    (
+        r"meetings_missed_in_a_row",
+        where_any(MEETING, count(f"{MEETING} AND NOT {HELD} AND (latest_meeting IS NULL OR t > latest_meeting)")),
+    ),
+    (
+        r"days_since_customer_wrote",
+        since("wrote"),
+    ),
+    (
+        r"contacts_two_way_(\d+)d",
+        where_any(
+            "contact_id IS NOT NULL", "count(DISTINCT contact_id) FILTER (inside(as_of, two_way, 0, {0}))"
+        ),
+    ),
+    (
+        r"contacts_two_way_change_(\d+)d",
+        where_any(
+            "contact_id IS NOT NULL",
+            "count(DISTINCT contact_id) FILTER (inside(as_of, two_way, 0, {0}))"
+            " - count(DISTINCT contact_id) FILTER (inside(as_of, two_way, {0}, 2 * {0}))",
+        ),
+    ),
 ]
 
 # Activities that a visible contact of the account began.
 BEGUN_BY = [
     (r"days_since_sponsor_contact", since("t", "role = 'executive_sponsor'")),
     (r"days_since_champion_contact", since("t", "role = 'champion'")),
+]
+
+# Contacts, each with its two-way contacts; `names_people`: whether any activity known names anybody.
+NAMES = "CASE WHEN bool_or(names_people) THEN {} END"
+THREADS = [
+    (r"(sponsor|champion)_silent_days", since("two_way", f"contains(role, '{{0}}') AND {PRESENT}")),
+    (
+        r"(sponsor|champion)_contacts_(\d+)d",
+        NAMES.format(
+            where_any(
+                f"contains(role, '{{0}}') AND {PRESENT}",
+                count(f"contains(role, '{{0}}') AND {PRESENT} AND inside(as_of, two_way, 0, {{1}})"),
+            )
+        ),
+    ),
+    (
+        r"roles_two_way_(\d+)d",
+        NAMES.format(f"count(DISTINCT role) FILTER ({PRESENT} AND inside(as_of, two_way, 0, {{0}}))"),
+    ),
+    (
+        r"contacts_fallen_silent",
+        NAMES.format(
+            f"count(DISTINCT contact_id) FILTER ({PRESENT} AND two_way < as_of)"
+            f" - count(DISTINCT contact_id) FILTER ({PRESENT} AND inside(as_of, two_way, 0, 90))"
+        ),
+    ),
+]
+
+# Contacts, each with the score of its latest NPS answer in the last year.
+RATED = [
+    (r"promoter_contacts", where_any("nps IS NOT NULL", count(f"nps >= 9 AND {PRESENT}"))),
+    (r"detractor_contacts", where_any("nps IS NOT NULL", count(f"nps <= 6 AND {PRESENT}"))),
+    (r"promoters_left_365d", where_any("nps IS NOT NULL", count(f"nps >= 9 AND NOT {PRESENT}"))),
 ]
 
 SURVEYS = [
@@ -254,12 +320,18 @@ MILESTONES = [
     (r"milestones_planned", count(f"(achieved_at IS NULL OR achieved_at >= as_of) AND target_at >= as_of")),
     (r"outcomes_achieved", count(f"{REACHED} AND {VALUABLE}")),
     (r"roi_achieved", where_any("kind = 'roi'", count(f"{REACHED} AND kind = 'roi'"))),
+    (r"days_to_next_milestone", "-ago(as_of, min(target_at) FILTER (target_at >= as_of AND NOT coalesce(achieved_at < as_of, false)))"),
 ]
 
 # By milestone: its latest past target, and whether any row of it was reached.
 OVERDUE_MILESTONES = [
     (r"milestones_overdue", count("target IS NOT NULL AND NOT was_reached")),
     (r"days_since_milestone_missed", "ago(as_of, max(target) FILTER (NOT was_reached))"),
+    (
+        r"commitments_overdue",
+        where_any("is_commitment", count("target IS NOT NULL AND NOT was_reached AND is_commitment")),
+    ),
+    (r"milestones_overdue_most_days", "coalesce(ago(as_of, min(target) FILTER (NOT was_reached)), 0)"),
 ]
 
 # `ended`: when the subscription ended, as far as was known.
@@ -267,6 +339,11 @@ SUBSCRIPTIONS = [
     (r"tenure_days", "ago(as_of, min(t))"),
     (r"active_subscriptions", count("ended IS NULL OR ended > as_of")),
     (r"ended_subscriptions", count("ended <= as_of")),
+    (r"subscriptions_ended_(\d+)d", count("inside(as_of, ended, 0, {0})")),
+    (
+        r"subscriptions_added_(\d+)d",
+        count("inside(as_of, t, 0, {0})") + " - inside(as_of, min(t), 0, {0})::INTEGER",
+    ),
 ]
 
 # Every account of a history with the table has these: no event is no renewal.
@@ -283,6 +360,14 @@ SUBSCRIPTION_EVENTS = [
     (r"days_since_renewal", since("t", "type = 'renewal'")),
     (r"days_since_expansion", since("t", GREW)),
     (r"days_since_contraction", since("t", SHRANK)),
+    (
+        r"expansion_amount_(\d+)d",
+        total("abs(mrr_after - mrr_before)", f"{GREW} AND inside(as_of, t, 0, {{0}})"),
+    ),
+    (
+        r"contraction_amount_(\d+)d",
+        total("abs(mrr_after - mrr_before)", f"{SHRANK} AND inside(as_of, t, 0, {{0}})"),
+    ),
 ]
 
 INVOICES = [
@@ -297,6 +382,21 @@ INVOICES = [
     (r"days_since_failed_payment", since("paid_at", FAILED)),
     (r"days_to_pay_(\d+)d", "avg(ago(paid_at, t)) FILTER (inside(as_of, paid_at, 0, {0}))"),
     (r"credit_notes_(\d+)d", count("amount_due < 0 AND inside(as_of, t, 0, {0})")),
+    (r"open_invoices", count("amount_due > 0 AND (paid_at IS NULL OR paid_at >= as_of)")),
+    (r"days_late_(\d+)d", f"avg({LATE}) FILTER (amount_due > 0 AND inside(as_of, due_at, 0, {{0}}))"),
+    (r"days_late_max_(\d+)d", f"max({LATE}) FILTER (amount_due > 0 AND inside(as_of, due_at, 0, {{0}}))"),
+    (
+        r"days_late_change_(\d+)d",
+        f"avg({LATE}) FILTER (amount_due > 0 AND inside(as_of, due_at, 0, {{0}}))"
+        f" - avg({LATE}) FILTER (amount_due > 0 AND inside(as_of, due_at, {{0}}, 2 * {{0}}))",
+    ),
+    (r"days_late_latest", f"arg_max({LATE}, due_at) FILTER (amount_due > 0 AND due_at < as_of)"),
+    (
+        r"days_to_pay_change_(\d+)d",
+        "avg(ago(paid_at, t)) FILTER (inside(as_of, paid_at, 0, {0}))"
+        " - avg(ago(paid_at, t)) FILTER (inside(as_of, paid_at, {0}, 2 * {0}))",
+    ),
+    (r"payment_attempts_(\d+)d", "avg(attempt_count) FILTER (inside(as_of, paid_at, 0, {0}))"),
 ]
 
 OPPORTUNITIES = [
@@ -338,6 +438,13 @@ CONTACTS = [
         where_any(
             "contains(role, '{0}')", count("contains(role, '{0}') AND inside(as_of, left_at, 0, {1})")
         ),
+    ),
+    (r"contact_tenure_mean_days", f"avg(ago(as_of, t)) FILTER ({PRESENT})"),
+    (
+        r"days_without_(sponsor|champion)",
+        "CASE WHEN count(*) FILTER (contains(role, '{0}')) = 0 THEN NULL "
+        f"WHEN count(*) FILTER (contains(role, '{{0}}') AND {PRESENT}) > 0 THEN 0 "
+        "ELSE " + since("left_at", "contains(role, '{0}')") + " END",
     ),
 ]
 
