@@ -12,7 +12,7 @@ import measure
 # The events that have features of their own.
 NAMED = ("report_viewed", "dashboard_viewed", "data_imported")
 DAY = 86_400_000_000
-# A window of 90 days touches at most four buckets of 32 days, so that joins by (account, bucket) look at few rows in vain.
+# A window of 90 days touches at most four buckets of 32 days: joins by (account, bucket) look at few rows in vain.
 BUCKET = 32
 
 

@@ -249,7 +249,9 @@ def compare(connection: duckdb.DuckDBPyConnection, file: str, examples: int) -> 
         if not wanted:
             continue
         aggregates = ", ".join(f'({aggregate})::DOUBLE AS "{name}"' for name, aggregate in wanted.items())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE expected AS SELECT id, {aggregates} FROM ({rows}) GROUP BY id, as_of")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE expected AS SELECT id, {aggregates} FROM ({rows}) GROUP BY id, as_of"
+        )
         for name in wanted:
             joined = (
                 f'SELECT account_id, as_of, ours."{name}" AS ours, expected."{name}" AS oracle '

@@ -229,10 +229,7 @@ ACTIVITIES = [
         r"meetings_missed_in_a_row",
         where_any(MEETING, count(f"{MEETING} AND NOT {HELD} AND (latest_meeting IS NULL OR t > latest_meeting)")),
     ),
-    (
-        r"days_since_customer_wrote",
-        since("wrote"),
-    ),
+    (r"days_since_customer_wrote", since("wrote")),
     (
         r"contacts_two_way_(\d+)d",
         where_any(
@@ -317,10 +314,13 @@ MILESTONES = [
     (r"milestone_attempts", f"count({TRIED})"),
     (r"days_since_milestone_attempt", since(TRIED)),
     (r"days_since_milestone_achieved", since("achieved_at")),
-    (r"milestones_planned", count(f"(achieved_at IS NULL OR achieved_at >= as_of) AND target_at >= as_of")),
+    (r"milestones_planned", count("(achieved_at IS NULL OR achieved_at >= as_of) AND target_at >= as_of")),
     (r"outcomes_achieved", count(f"{REACHED} AND {VALUABLE}")),
     (r"roi_achieved", where_any("kind = 'roi'", count(f"{REACHED} AND kind = 'roi'"))),
-    (r"days_to_next_milestone", "-ago(as_of, min(target_at) FILTER (target_at >= as_of AND NOT coalesce(achieved_at < as_of, false)))"),
+    (
+        r"days_to_next_milestone",
+        f"-ago(as_of, min(target_at) FILTER (target_at >= as_of AND NOT coalesce({REACHED}, false)))",
+    ),
 ]
 
 # By milestone: its latest past target, and whether any row of it was reached.

@@ -37,7 +37,7 @@ fn said(output: &Output) -> String {
 /// A simulated business in `folder`, its usage in monthly files.
 fn business(folder: &Path, name: &str, seed: &str) -> PathBuf {
     let history = folder.join(name);
-    let size = ["--accounts", "150", "--months", "24", "--seed", seed, "--monthly"];
+    let size = ["--accounts", "150", "--months", "24", "--seed", seed, "--events", "60000", "--monthly"];
     trained(&[&["simulate", "--out", text(&history)], &size[..]].concat());
     history
 }
