@@ -268,7 +268,10 @@ def compare(connection: duckdb.DuckDBPyConnection, file: str, examples: int) -> 
             n_given, n_different = n_given + given, n_different + different
             if different:
                 print(f"{name}: {different} values differ")
-                few = f"SELECT * FROM ({joined}) WHERE {differs} ORDER BY account_id, as_of LIMIT {examples}"
+                few = (
+                    f"SELECT account_id, as_of::VARCHAR, ours, oracle FROM ({joined}) WHERE {differs} "
+                    f"ORDER BY account_id, as_of LIMIT {examples}"
+                )
                 for account, as_of, ours, oracle in connection.execute(few).fetchall():
                     print(f"  {account} at {as_of}: {ours} in the file, {oracle} by the oracle")
     return len(found), n_given, n_different
