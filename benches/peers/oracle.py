@@ -82,6 +82,21 @@ RELATIONS = [
            FROM usage GROUP BY id, as_of, event""",
         q.USAGE_EVENTS,
     ),
+    (
+        "weekdays of usage",
+        """SELECT id, as_of, coalesce(sum(n) FILTER (age < 7), 0) AS latest,
+                  coalesce(sum(n) FILTER (age >= 7 AND age < 35), 0) / 4 AS usual
+           FROM usage GROUP BY id, as_of, age % 7""",
+        q.USAGE_WEEKDAYS,
+    ),
+    (
+        "users",
+        """SELECT id, as_of, user_id, count(DISTINCT age) FILTER (age < 28) AS days_28,
+                  count(user_id) FILTER (age >= 28 AND age < 56) AS n_prior,
+                  count(user_id) FILTER (age >= 28 AND age < 180) AS n_before
+           FROM usage GROUP BY id, as_of, user_id""",
+        q.USAGE_USERS,
+    ),
     ("tickets", "SELECT * " + SEEN.format("tickets"), q.TICKETS),
     (
         "activities",

@@ -112,6 +112,19 @@ USAGE = [
         where_any("event = '{1}'", "count(DISTINCT age) FILTER (event = '{1}' AND n > 0 AND age < {0})"),
     ),
     (r"days_since_last_use__(.+)", since("t", "event = '{0}'")),
+    (
+        r"(ui|mobile|api|integration)_events_(\d+)d",
+        where_any("channel = '{0}'", total("n", "channel = '{0}' AND age < {1}")),
+    ),
+    (r"channels_(\d+)d", where_any("channel IS NOT NULL", "count(DISTINCT channel) FILTER (age < {0})")),
+    (
+        r"events_per_distinct_event_(\d+)d",
+        total("n", "age < {0}") + " / nullif(count(DISTINCT event) FILTER (age < {0}), 0)",
+    ),
+    (
+        r"value_per_event_(\d+)d",
+        where_any("value IS NOT NULL", total("value", "age < {0}") + " / nullif(sum(n) FILTER (age < {0}), 0)"),
+    ),
 ]
 
 # By day of use; `place` counts them backwards from 0.
@@ -151,6 +164,18 @@ USAGE_EVENTS = [
         count("inside(as_of, first, 0, 28) AND first >= first_of_all + 7 * 86400000000 AND days_28 >= 3"),
     ),
     (r"abandoned_events_28d", count("days_28 = 0 AND days_prior > 0")),
+]
+
+# By day of the week: the last one, and how much is usual in the four weeks before it.
+USAGE_WEEKDAYS = [
+    (r"days_below_usual_7d", count("latest < usual / 2")),
+]
+
+# By person.
+USAGE_USERS = [
+    (r"users_lost_28d", where_any("user_id IS NOT NULL", count("days_28 = 0 AND n_prior > 0"))),
+    (r"users_new_28d", where_any("user_id IS NOT NULL", count("days_28 > 0 AND n_before = 0 AND user_id IS NOT NULL"))),
+    (r"regular_users_28d", where_any("user_id IS NOT NULL", count("days_28 >= 8 AND user_id IS NOT NULL"))),
 ]
 
 TICKETS = [
