@@ -43,6 +43,9 @@ pub(super) struct Reading<'a> {
 pub(super) const IN_HISTORY: [&str; 5] =
     ["id_map", "subscriptions", "subscription_events", "accounts", "labels"];
 
+/// The tables of usage.
+const USAGE: [&str; 2] = ["usage_events", "usage_daily"];
+
 /// One table while it is read.
 struct TableReading {
     schema: &'static TableSchema,
@@ -136,6 +139,7 @@ impl<'a> Reading<'a> {
             n_read: 0,
             report,
         };
+        let paths = if self.take_columns(&mut table, paths)? { &[] } else { paths };
         for path in paths {
             table.report.files.push(file_name(path));
             self.n_files += 1;
@@ -197,7 +201,7 @@ impl<'a> Reading<'a> {
         };
         table.note_columns(&mapping, &scan.columns);
         let file = MappedFile { name: &scan.file, columns: &scan.columns, mapping };
-        if self.pass_over(table, &file, path) || self.take_columns(table, &file, path)? {
+        if self.pass_over(table, &file, path) {
             return Ok(());
         }
         for raw in scan.batches {
@@ -243,45 +247,56 @@ impl<'a> Reading<'a> {
         true
     }
 
-    /// Takes a file of usage column by column; whether that was possible.
-    fn take_columns(
-        &mut self,
-        table: &mut TableReading,
-        file: &MappedFile<'_>,
-        path: &Path,
-    ) -> Result<bool, ReadError> {
-        let is_daily = table.schema.name == "usage_daily";
-        let is_usage = is_daily || table.schema.name == "usage_events";
-        let (true, true, Some(store)) = (is_usage, ending(path) == Some("parquet"), &self.store) else {
-            return Ok(false);
-        };
-        let columns: Vec<&str> = table.schema.columns.iter().map(|column| column.name).collect();
+    /// Takes usage column by column, all of its files at once; whether that was possible.
+    fn take_columns(&mut self, table: &mut TableReading, paths: &[PathBuf]) -> Result<bool, ReadError> {
+        let schema = table.schema;
+        let is_usage = USAGE.contains(&schema.name) && self.is_wanted(schema);
+        let is_columnar = paths.iter().all(|path| ending(path) == Some("parquet"));
+        let (true, true, Some(store)) = (is_usage, is_columnar, &self.store) else { return Ok(false) };
+        let mut files = Vec::with_capacity(paths.len());
+        let mut found = Vec::with_capacity(paths.len());
+        for path in paths {
+            let Ok(scan) = scan(path) else { return Ok(false) };
+            let Ok(mapping) = resolve(schema, &table.config, &[], &scan.columns) else { return Ok(false) };
+            files.push((path.as_path(), mapping));
+            found.push(scan.columns);
+        }
+        let columns: Vec<&str> = schema.columns.iter().map(|column| column.name).collect();
         let source = Source {
             table: &table.table,
-            is_daily,
-            mapping: &file.mapping,
+            is_daily: schema.name == "usage_daily",
             columns: &columns,
             aliases: &self.aliases,
             delay: table.config.delay,
             present: self.present,
             now: self.config.now,
         };
-        match columnar::take(path, &source, store, self.n_files) {
+        let at = self.n_files;
+        match columnar::take(&files, &source, store, at) {
             Ok(taken) => {
                 table.n_read += taken.n_rows;
+                for ((path, mapping), columns) in files.iter().zip(&found) {
+                    table.report.files.push(file_name(path));
+                    table.note_columns(mapping, columns);
+                }
                 let summary = &mut table.report.summary;
                 summary.n_rows += taken.n_rows;
-                summary.first = summary.first.into_iter().chain(taken.first).min();
-                summary.last = summary.last.max(taken.last);
+                (summary.first, summary.last) = (taken.first, taken.last);
                 self.known_at = self.known_at.max(taken.known_at);
                 Ok(true)
             }
             Err(NotTaken::Unusual) => {
-                store.forget(self.n_files);
+                store.forget(at);
                 Ok(false)
             }
             Err(NotTaken::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Whether the rows of the table are asked for.
+    fn is_wanted(&self, schema: &TableSchema) -> bool {
+        let wanted = self.config.wanted.as_ref();
+        wanted.is_none_or(|wanted| wanted.contains(schema.name)) || IN_HISTORY.contains(&schema.name)
     }
 
     fn read_batch(

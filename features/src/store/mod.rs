@@ -19,7 +19,7 @@ use bytes::Damaged;
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{EventUses, NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
+pub(crate) use usage::{EventUses, Memo, NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]
@@ -86,12 +86,13 @@ pub(crate) struct Packer {
     store: Arc<StoreBuilder>,
     at: u64,
     block_bytes: usize,
+    n_blocks: u64,
     usage: Vec<Option<usage::Encoder>>,
     facts: Vec<Vec<u8>>,
 }
 
-/// Packed bytes that a packer holds before it hands over blocks, shared by all parts.
-const PACKER_BYTES: usize = 1 << 25;
+/// The share of the budget that all threads' packers may hold before they hand over blocks.
+const PACKER_SHARE: usize = 8;
 /// Bounds of a block's bytes.
 const BLOCK_BYTES: (usize, usize) = (1 << 12, 1 << 18);
 /// Accounts of a part, and the most parts.
@@ -130,8 +131,16 @@ impl StoreBuilder {
     /// Takes facts of the part of input that comes `at` this position.
     pub(crate) fn packer(store: &Arc<Self>, at: u64) -> Packer {
         let usage = store.parts.iter().map(|_| None).collect();
-        let block_bytes = (PACKER_BYTES / store.parts.len()).clamp(BLOCK_BYTES.0, BLOCK_BYTES.1);
-        Packer { store: store.clone(), at, block_bytes, usage, facts: vec![Vec::new(); store.parts.len()] }
+        let packers = rayon::current_num_threads() * store.parts.len();
+        let block_bytes = (store.space.budget() / PACKER_SHARE / packers).clamp(BLOCK_BYTES.0, BLOCK_BYTES.1);
+        Packer {
+            store: store.clone(),
+            at,
+            block_bytes,
+            n_blocks: 0,
+            usage,
+            facts: vec![Vec::new(); store.parts.len()],
+        }
     }
 
     /// Forgets everything that was put in at position `at`.
@@ -176,12 +185,26 @@ impl StoreBuilder {
 }
 
 impl Packer {
-    /// Adds a row of usage.
-    pub(crate) fn usage(&mut self, place: Place, row: &UsageRow) -> Result<(), StoreError> {
-        let encoder = self.usage[place.part].get_or_insert_default();
-        encoder.push(place.code, row);
+    /// Adds a row of usage; the memos serve the next rows of its account and its user.
+    #[inline]
+    pub(crate) fn usage(
+        &mut self,
+        place: Place,
+        row: &UsageRow,
+        account: &mut Memo,
+        user: &mut Memo,
+    ) -> Result<(), StoreError> {
+        let encoder = match &mut self.usage[place.part] {
+            Some(encoder) => encoder,
+            none => {
+                self.n_blocks += 1;
+                none.insert(usage::Encoder::new(self.n_blocks))
+            }
+        };
+        encoder.push(place.code, row, account, user);
         if encoder.n_bytes() > self.block_bytes {
-            let bytes = std::mem::take(encoder).finish();
+            self.n_blocks += 1;
+            let bytes = encoder.finish(self.n_blocks);
             self.keep(place.part, BlockKind::Usage, bytes)?;
         }
         Ok(())
@@ -201,7 +224,7 @@ impl Packer {
                 value: row.value,
                 channel: row.channel,
             };
-            return self.usage(place, &packed);
+            return self.usage(place, &packed, &mut Memo::default(), &mut Memo::default());
         }
         let bytes = &mut self.facts[place.part];
         fact::append(bytes, place.code, fact)?;
@@ -215,8 +238,8 @@ impl Packer {
     /// Hands everything over.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         for part in 0..self.usage.len() {
-            if let Some(encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
-                self.keep(part, BlockKind::Usage, encoder.finish())?;
+            if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
+                self.keep(part, BlockKind::Usage, encoder.finish(0))?;
             }
             let bytes = std::mem::take(&mut self.facts[part]);
             if !bytes.is_empty() {

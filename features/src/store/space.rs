@@ -34,6 +34,10 @@ impl Space {
         Self { budget, in_memory: AtomicUsize::new(0), file: Mutex::new(None) }
     }
 
+    pub(super) fn budget(&self) -> usize {
+        self.budget
+    }
+
     pub(super) fn keep(&self, bytes: Vec<u8>) -> io::Result<Kept> {
         let length = bytes.len();
         if self.in_memory.fetch_add(length, Ordering::Relaxed) + length <= self.budget {

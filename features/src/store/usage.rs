@@ -29,15 +29,16 @@ pub(crate) struct UsageRow {
 }
 
 /// Packs rows.
-#[derive(Default)]
 pub(super) struct Encoder {
+    /// Tells blocks apart.
+    block: u64,
     rows: Vec<u8>,
     accounts: Vec<OfAccount>,
     /// By event: its rows, and whether any carries a value.
     events: Vec<(u64, bool)>,
     account_at: HashMap<u32, usize, BuildHasherDefault<Hashed>>,
     users: Vec<u64>,
-    user_at: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
+    user_at: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
     last_account: usize,
     last_time: i64,
 }
@@ -134,19 +135,47 @@ impl Hasher for Hashed {
     }
 }
 
+/// Where the block of that number has an account or a user: spares looking it up for the next row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memo {
+    block: u64,
+    at: usize,
+}
+
 impl Encoder {
+    /// For the block of that number, not 0.
+    pub(super) fn new(block: u64) -> Self {
+        Self {
+            block,
+            rows: Vec::new(),
+            accounts: Vec::new(),
+            events: Vec::new(),
+            account_at: HashMap::default(),
+            users: Vec::new(),
+            user_at: HashMap::default(),
+            last_account: 0,
+            last_time: 0,
+        }
+    }
+
     pub(super) fn n_bytes(&self) -> usize {
         self.rows.len() + 8 * self.users.len()
     }
 
-    pub(super) fn push(&mut self, account: u32, row: &UsageRow) {
-        let is_same = self.accounts.get(self.last_account).is_some_and(|last| last.code == account);
+    /// Adds a row; the memos tell where its account and its user were put last.
+    #[inline]
+    pub(super) fn push(&mut self, code: u32, row: &UsageRow, account: &mut Memo, user: &mut Memo) {
+        let is_same = self.accounts.get(self.last_account).is_some_and(|last| last.code == code);
         if !is_same {
-            let next = self.accounts.len();
-            self.last_account = *self.account_at.entry(account).or_insert(next);
-            if self.last_account == next {
-                self.accounts.push(OfAccount { code: account, ..OfAccount::default() });
+            if account.block != self.block {
+                let next = self.accounts.len();
+                let at = *self.account_at.entry(code).or_insert(next);
+                if at == next {
+                    self.accounts.push(OfAccount { code, ..OfAccount::default() });
+                }
+                *account = Memo { block: self.block, at };
             }
+            self.last_account = account.at;
         }
         self.count(row);
         let is_daily = row.count.is_some() || row.active_users.is_some();
@@ -168,13 +197,16 @@ impl Encoder {
             few.put(zigzag(row.visible_at.wrapping_sub(row.occurred_at)));
         }
         few.put(u64::from(row.event));
-        if let Some(user) = row.user {
-            let next = self.users.len() as u64;
-            let at = *self.user_at.entry(user).or_insert(next);
-            if at == next {
-                self.users.push(user);
+        if let Some(hash) = row.user {
+            if user.block != self.block {
+                let next = self.users.len();
+                let at = *self.user_at.entry(hash).or_insert(next);
+                if at == next {
+                    self.users.push(hash);
+                }
+                *user = Memo { block: self.block, at };
             }
-            few.put(at);
+            few.put(user.at as u64);
         }
         self.rows.extend_from_slice(few.bytes());
         if let Some(value) = row.value {
@@ -203,7 +235,8 @@ impl Encoder {
         of_account.events[event / 64] |= 1 << (event % 64);
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    /// The block's bytes; the encoder is empty then and goes on with the block of the number `next`.
+    pub(super) fn finish(&mut self, next: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.n_bytes() + 8 * self.accounts.len() + 16);
         put(&mut bytes, self.accounts.len() as u64);
         for account in &self.accounts {
@@ -221,6 +254,15 @@ impl Encoder {
             bytes.extend_from_slice(&user.to_le_bytes());
         }
         bytes.extend_from_slice(&self.rows);
+        self.block = next;
+        self.rows.clear();
+        self.accounts.clear();
+        self.events.clear();
+        self.account_at.clear();
+        self.users.clear();
+        self.user_at.clear();
+        (self.last_account, self.last_time) = (0, 0);
+        bytes.shrink_to_fit();
         bytes
     }
 }
