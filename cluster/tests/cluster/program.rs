@@ -1,0 +1,150 @@
+//! Schedulers, executors and clients as processes of this test: started on free ports, awaited, and gone with it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::business::AS_OF;
+
+/// A process that says when it is ready.
+pub(crate) struct Process {
+    child: Child,
+    /// The line by which it said so.
+    pub(crate) said: String,
+}
+
+/// A scheduler with executors.
+pub(crate) struct Machines {
+    pub(crate) scheduler: Process,
+    pub(crate) executors: Vec<Executor>,
+    /// What clients name the cluster by.
+    pub(crate) url: String,
+    folder: TempDir,
+}
+
+/// An executor and where it puts its partial results.
+pub(crate) struct Executor {
+    pub(crate) process: Process,
+    pub(crate) work_dir: PathBuf,
+}
+
+/// Between two looks at something awaited.
+const POLL: Duration = Duration::from_millis(10);
+
+impl Process {
+    fn start(args: &[&str]) -> Self {
+        let mut child = program(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(!said.is_empty(), "{args:?} ended before it was ready");
+        Self { child, said: said.trim().to_owned() }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The most memory that it ever had, in megabytes.
+    pub(crate) fn peak_megabytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_000
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Whether it is gone already does not matter here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Machines {
+    pub(crate) fn start(n_executors: usize, more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scheduler = scheduler("127.0.0.1:0");
+        let url = format!("df://{}", scheduler.said.strip_prefix("listening on ").unwrap());
+        let executors =
+            (0..n_executors).map(|index| executor(&url, folder.path().join(index.to_string()), more)).collect();
+        Self { scheduler, executors, url, folder }
+    }
+
+    /// A client that asks for the features of the history at [`AS_OF`].
+    pub(crate) fn ask(&self, history: &Path, out: &str) -> (Child, PathBuf) {
+        let out = self.folder.path().join(out);
+        let child = program(&[
+            "features",
+            "--cluster",
+            &self.url,
+            "--history",
+            history.to_str().unwrap(),
+            "--scratch",
+            self.folder.path().to_str().unwrap(),
+            "--as-of",
+            &AS_OF.join(","),
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        let mut child = child;
+        (child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), out)
+    }
+
+    /// Waits until the executor has written partial results: a query is on its way then, and loses them with it.
+    pub(crate) fn await_partial_results(&self, executor: usize) {
+        let folder = &self.executors[executor].work_dir;
+        await_that("partial results", || contains_data(folder));
+    }
+
+    /// A scheduler again, at the same address, with its executors, which find it by themselves or are started again.
+    pub(crate) fn restart_scheduler(&mut self) {
+        let addr = self.url.strip_prefix("df://").unwrap().to_owned();
+        self.scheduler = scheduler(&addr);
+        for (index, old) in self.executors.iter_mut().enumerate() {
+            *old = executor(&self.url, self.folder.path().join(format!("again-{index}")), &[]);
+        }
+    }
+}
+
+pub(crate) fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-cluster"));
+    command.args(args);
+    command
+}
+
+pub(crate) fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn scheduler(listen: &str) -> Process {
+    Process::start(&["scheduler", "--listen", listen, "--external-host", "127.0.0.1"])
+}
+
+fn executor(url: &str, work_dir: PathBuf, more: &[&str]) -> Executor {
+    let args = ["executor", "--scheduler", url, "--external-host", "127.0.0.1", "--tasks", "1", "--work-dir"];
+    let args: Vec<&str> =
+        args.into_iter().chain([work_dir.to_str().unwrap()]).chain(more.iter().copied()).collect();
+    Executor { process: Process::start(&args), work_dir }
+}
+
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        std::thread::sleep(POLL);
+    }
+}
+
+fn contains_data(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => contains_data(&entry.path()),
+        Ok(metadata) => metadata.len() > 0,
+        Err(_) => false,
+    })
+}
