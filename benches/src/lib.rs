@@ -42,7 +42,7 @@ pub fn observed(n_accounts: u32) -> anyhow::Result<Observed> {
     let history = read::history(&dir, &HistoryConfig::default())?;
     let snapshots = snapshot::decided(&history, &SnapshotConfig::default());
     let keys = snapshots.iter().map(Key::from).collect();
-    let specs = compute::specs(&history, &ComputeConfig::default());
+    let specs = compute::specs(&history, &ComputeConfig::default())?;
     Ok(Observed { history, snapshots, keys, specs })
 }
 

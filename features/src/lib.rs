@@ -12,6 +12,7 @@ pub mod signal;
 pub mod snapshot;
 pub mod spec;
 pub mod stage;
+pub mod store;
 pub mod time;
 pub mod write;
 

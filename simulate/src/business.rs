@@ -1,5 +1,7 @@
 //! The parameters of a simulated business.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Months};
 use holdfast_features::Timestamp;
 
@@ -57,6 +59,13 @@ pub enum ParamError {
     /// A usage scale that is no positive number in range.
     #[error("usage scale {0}: write a number above 0, at most {MAX_USAGE_SCALE}")]
     UsageScale(f64),
+    /// A number of usage events that the accounts cannot make.
+    #[error(
+        "{0} usage events: these accounts and months make {fewest} to {most}; ask for another number of events, \
+         accounts or months",
+        fewest = .1.start(), most = .1.end()
+    )]
+    Events(u64, RangeInclusive<u64>),
     /// A history outside the years 1 to 9999.
     #[error("a history of {months} months from {start} leaves the years 1 to 9999: choose another start")]
     Start {

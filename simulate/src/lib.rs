@@ -22,12 +22,13 @@ mod life;
 mod profile;
 mod read_truth;
 mod record;
+mod size;
 mod truth;
+mod usage_files;
 mod write;
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 pub use business::{
@@ -35,10 +36,12 @@ pub use business::{
     ParamError,
 };
 pub use read_truth::{Truth, TruthError, read_truth};
+pub use size::usage_scale;
 pub use truth::{ROLLING_GRID_DAYS, ROLLING_HORIZONS, SHORTEST_TERM_MONTHS, SNAPSHOT_DAYS};
+pub use usage_files::UsageFiles;
 pub use write::{MARK, SimulateError, Written};
 
-use facts::TABLES;
+use facts::Facts;
 use life::{Life, Stream, World, stream};
 use profile::Profile;
 
@@ -47,35 +50,47 @@ use profile::Profile;
 pub struct Simulation {
     business: CheckedBusiness,
     world: World,
+    usage_files: UsageFiles,
 }
 
 /// Draws what all accounts of the business share.
 #[must_use]
 pub fn simulate(business: &CheckedBusiness) -> Simulation {
-    Simulation { business: business.clone(), world: World::draw(business) }
+    Simulation { business: business.clone(), world: World::draw(business), usage_files: UsageFiles::One }
 }
 
 impl Simulation {
-    /// Writes one Parquet file a table of the history contract, and `truth.parquet`, into `dir`: the whole
-    /// folder or nothing. `on_progress` hears the number of accounts done.
+    /// The same, its usage in files as told.
+    #[must_use]
+    pub fn with_usage_files(self, usage_files: UsageFiles) -> Self {
+        Self { usage_files, ..self }
+    }
+
+    /// Writes one Parquet file a table of the history contract (usage as [`UsageFiles`] says), and
+    /// `truth.parquet`, into `dir`: the whole folder or nothing. `on_progress` hears the number of accounts done.
     ///
     /// # Errors
     /// [`SimulateError`] where `dir` holds anything but an older simulated history, which is replaced, or
     /// where the files cannot be written.
-    pub fn write(&self, dir: &Path, on_progress: impl FnMut(u32)) -> Result<Written, SimulateError> {
+    pub fn write(&self, dir: &Path, on_progress: impl FnMut(u32) + Send) -> Result<Written, SimulateError> {
         write::write(self, dir, on_progress)
     }
-}
 
-/// All tables of one account.
-fn account_batches(simulation: &Simulation, index: u32) -> Result<[RecordBatch; TABLES.len()], ArrowError> {
-    let Simulation { business, world } = simulation;
-    let rng = |kind| stream(business.params.seed, kind, index);
-    let mut life_rng = rng(Stream::Life);
-    let profile = Profile::draw(&business.params, business.until, index, &mut life_rng);
-    let life = Life::live(profile, world, &mut life_rng);
-    let truth = truth::truth(business, &life, &mut rng(Stream::Truth));
-    facts::batches(&life, world, business.params.usage_scale, &truth, &mut rng(Stream::Facts))
+    /// All tables of one account.
+    fn account(&self, index: u32) -> Result<Facts, ArrowError> {
+        let Self { business, world, .. } = self;
+        let life = self.life(index);
+        let rng = |kind| stream(business.params.seed, kind, index);
+        let truth = truth::truth(business, &life, &mut rng(Stream::Truth));
+        facts::facts(&life, world, business.params.usage_scale, &truth, &mut rng(Stream::Facts))
+    }
+
+    fn life(&self, index: u32) -> Life {
+        let params = &self.business.params;
+        let mut rng = stream(params.seed, Stream::Life, index);
+        let profile = Profile::draw(params, self.business.until, index, &mut rng);
+        Life::live(profile, &self.world, &mut rng)
+    }
 }
 
 #[cfg(test)]

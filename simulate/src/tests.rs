@@ -1,8 +1,10 @@
 //! Tests of the whole simulation: its bytes, its truth and what it leaves out.
 
+mod size;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -12,6 +14,7 @@ use holdfast_features::snapshot::{self, SnapshotConfig};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::facts::TABLES;
 use crate::latent::Outcome;
 use crate::truth::TruthRow;
 
@@ -23,9 +26,18 @@ fn written(business: &Business, dir: &Path) -> Written {
     simulate(&business.check().unwrap()).write(dir, |_| {}).unwrap()
 }
 
-fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
-    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+/// The files of a folder and of the folders in it, by path.
+fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| {
+        if path.is_dir() { bytes(&path) } else { BTreeMap::from([(path.clone(), fs::read(&path).unwrap())]) }
+    });
+    files.collect()
+}
+
+/// The same without the name of the folder.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    bytes(dir).into_iter().map(|(path, bytes)| (path.strip_prefix(dir).unwrap().to_owned(), bytes)).collect()
 }
 
 fn batches(dir: &Path, table: &str) -> Vec<RecordBatch> {
@@ -61,11 +73,8 @@ fn lives(business: &Business) -> Vec<(Life, Vec<TruthRow>)> {
     let checked = business.check().unwrap();
     let simulation = simulate(&checked);
     let life = |index| {
-        let rng = |kind| stream(business.seed, kind, index);
-        let mut life_rng = rng(Stream::Life);
-        let profile = Profile::draw(&checked.params, checked.until, index, &mut life_rng);
-        let life = Life::live(profile, &simulation.world, &mut life_rng);
-        let truth = truth::truth(&checked, &life, &mut rng(Stream::Truth));
+        let life = simulation.life(index);
+        let truth = truth::truth(&checked, &life, &mut stream(business.seed, Stream::Truth, index));
         (life, truth)
     };
     (0..business.n_accounts).map(life).collect()
@@ -92,14 +101,14 @@ fn the_same_seed_makes_the_same_bytes_on_any_number_of_threads() {
             let path = dir.path().join(n_threads.to_string());
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             pool.install(|| written(&business, &path));
-            bytes(&path)
+            contents(&path)
         })
         .collect();
-    assert_eq!(runs[0].len(), TABLES.len());
+    assert_eq!(runs[0].len(), TABLES.len() + 1);
     assert!(runs[0] == runs[1], "bytes differ between one and four threads");
     let other = dir.path().join("other");
     written(&Business { seed: 8, ..business }, &other);
-    assert!(bytes(&other) != runs[0], "another seed must make another business");
+    assert!(contents(&other) != runs[0], "another seed must make another business");
 }
 
 #[test]
@@ -319,7 +328,7 @@ fn the_reader_of_histories_accepts_every_table_and_finds_the_same_terms() {
         assert!(table.ignored.is_empty(), "{table:?}");
     }
     // All but `truth`, which is no table of the contract.
-    assert_eq!(inspection.tables.len(), TABLES.len() - 1);
+    assert_eq!(inspection.tables.len(), TABLES.len());
 
     let history = inspection.history.unwrap();
     let lives: BTreeMap<String, Life> =

@@ -1,4 +1,5 @@
-//! A simulated history on disk: one Parquet file a table, the folder complete or absent.
+//! A simulated history on disk: one Parquet file a table, usage on request one a month, the folder complete or
+//! absent.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,20 +12,22 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
-use crate::facts::TABLES;
-use crate::{Simulation, account_batches};
+use crate::Simulation;
+use crate::draw::whole;
+use crate::facts::{Facts, TABLES, TABLES_BEFORE_USAGE, USAGE_EVENTS};
+use crate::usage_files::UsageTable;
 
 /// The key in the Parquet metadata of each file by which a simulated history is known.
 pub const MARK: &str = "holdfast.simulation";
 
-/// Accounts that are in memory at one time.
-const CHUNK: u32 = 256;
+/// Accounts that are drawn, and then written, at one time, where their usage is not scaled up.
+const CHUNK: f64 = 256.0;
 /// Rows of a row group.
-const ROW_GROUP: usize = 131_072;
+pub(crate) const ROW_GROUP: usize = 131_072;
 
 /// Why a simulated history could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +102,7 @@ struct TableFile {
 pub(crate) fn write(
     simulation: &Simulation,
     dir: &Path,
-    mut on_progress: impl FnMut(u32),
+    mut on_progress: impl FnMut(u32) + Send,
 ) -> Result<Written, SimulateError> {
     let is_replaced = check_target(dir)?;
     let parent = match dir.parent() {
@@ -131,39 +134,91 @@ pub(crate) fn write(
 fn write_tables(
     simulation: &Simulation,
     dir: &Path,
-    on_progress: &mut impl FnMut(u32),
+    on_progress: &mut (impl FnMut(u32) + Send),
 ) -> Result<Written, SimulateError> {
-    let mark = format!("{:?}", simulation.business.params());
-    let n_accounts = simulation.business.params().n_accounts;
-    let mut files: Vec<TableFile> = Vec::new();
-    for first in (0..n_accounts).step_by(CHUNK as usize) {
-        let last = first.saturating_add(CHUNK).min(n_accounts);
-        let accounts: Vec<_> = (first..last)
-            .into_par_iter()
-            .map(|index| account_batches(simulation, index))
-            .collect::<Result<_, _>>()
-            .map_err(|source| SimulateError::Arrow { table: "of one account", source })?;
-        if files.is_empty() {
-            files = create(dir, &mark, &accounts[0])?;
+    let params = simulation.business.params();
+    let mark = format!("{params:?}");
+    let mut usage = UsageTable::create(simulation.usage_files, dir, &mark, params.start)?;
+    let mut chunk = draw(simulation, 0)?;
+    let mut files = match chunk.accounts.first() {
+        Some(first) => create(dir, &mark, &first.tables)?,
+        None => Vec::new(),
+    };
+    loop {
+        let last = chunk.last;
+        let is_last = last == params.n_accounts;
+        // The next accounts are drawn while these are written.
+        let (written, next) = rayon::join(
+            || {
+                append(&mut files, &mut usage, chunk)?;
+                on_progress(last);
+                Ok::<(), SimulateError>(())
+            },
+            || draw(simulation, last),
+        );
+        written?;
+        chunk = next?;
+        if is_last {
+            break;
         }
-        files.par_iter_mut().enumerate().try_for_each(|(position, file)| {
-            file.append(accounts.iter().map(|batches| &batches[position]))
-        })?;
-        on_progress(last);
     }
-    let tables = files.into_par_iter().map(TableFile::close).collect::<Result<Vec<_>, _>>()?;
+    let mut tables = files.into_par_iter().map(TableFile::close).collect::<Result<Vec<_>, _>>()?;
+    tables.insert(TABLES_BEFORE_USAGE, (USAGE_EVENTS, usage.close()?));
     Ok(Written { tables })
 }
 
-fn create(dir: &Path, mark: &str, batches: &[RecordBatch]) -> Result<Vec<TableFile>, SimulateError> {
-    let properties = WriterProperties::builder()
+/// Some accounts in a row.
+struct Chunk {
+    accounts: Vec<Facts>,
+    /// The number of accounts up to the end of these.
+    last: u32,
+}
+
+/// The accounts from `first` on: the more usage each has, the fewer, so that memory is bounded.
+fn draw(simulation: &Simulation, first: u32) -> Result<Chunk, SimulateError> {
+    let params = simulation.business.params();
+    let n_accounts = whole(CHUNK / params.usage_scale.max(1.0)).max(2);
+    let last = first.saturating_add(n_accounts).min(params.n_accounts);
+    let accounts = (first..last)
+        .into_par_iter()
+        .map(|index| simulation.account(index))
+        .collect::<Result<_, _>>()
+        .map_err(|source| SimulateError::Arrow { table: "of one account", source })?;
+    Ok(Chunk { accounts, last })
+}
+
+fn append(files: &mut [TableFile], usage: &mut UsageTable, chunk: Chunk) -> Result<(), SimulateError> {
+    let (tables, rows): (Vec<_>, Vec<_>) =
+        chunk.accounts.into_iter().map(|facts| (facts.tables, facts.usage)).unzip();
+    let (one, other) = rayon::join(
+        || usage.append(rows),
+        || {
+            files
+                .par_iter_mut()
+                .enumerate()
+                .try_for_each(|(position, file)| file.append(tables.iter().map(|batches| &batches[position])))
+        },
+    );
+    one.and(other)
+}
+
+/// What all files have in common.
+pub(crate) fn properties(mark: &str) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_key_value_metadata(Some(vec![KeyValue::new(MARK.to_owned(), mark.to_owned())]))
-        .build();
+}
+
+pub(crate) fn create_file(path: &Path) -> Result<File, SimulateError> {
+    File::create_new(path).map_err(|source| io_error(path, source))
+}
+
+fn create(dir: &Path, mark: &str, batches: &[RecordBatch]) -> Result<Vec<TableFile>, SimulateError> {
+    let properties = properties(mark).build();
     let open = |(&table, batch): (&&'static str, &RecordBatch)| {
         let path = dir.join(file_name(table));
-        let file = File::create_new(&path).map_err(|source| io_error(&path, source))?;
+        let file = create_file(&path)?;
         match ArrowWriter::try_new(file, batch.schema(), Some(properties.clone())) {
             Ok(writer) => Ok(TableFile { table, path, writer, n_rows: 0 }),
             Err(source) => Err(SimulateError::Parquet { path, source }),
@@ -204,14 +259,31 @@ fn check_target(dir: &Path) -> Result<bool, SimulateError> {
         Err(source) => return Err(io_error(dir, source)),
     };
     for entry in entries {
-        let entry = entry.map_err(|source| io_error(dir, source))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_ours = TABLES.iter().any(|table| file_name(table) == name) && is_marked(&entry.path());
-        if !is_ours {
-            return Err(SimulateError::Occupied { dir: dir.to_owned(), found: name });
+        let path = entry.map_err(|source| io_error(dir, source))?.path();
+        if let Some(found) = stranger(&path) {
+            return Err(SimulateError::Occupied { dir: dir.to_owned(), found });
         }
     }
     Ok(true)
+}
+
+/// What of `path`, an entry of the target, no simulation wrote: itself or something in it.
+fn stranger(path: &Path) -> Option<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if name != USAGE_EVENTS {
+        let is_table = TABLES.iter().chain([&USAGE_EVENTS]).any(|table| file_name(table) == name);
+        return (!is_table || !is_marked(path)).then_some(name);
+    }
+    // A folder of usage is there as a whole or not at all, and never without a file.
+    let inner: Option<Vec<_>> =
+        fs::read_dir(path).ok().and_then(|entries| entries.collect::<Result<_, _>>().ok());
+    match inner {
+        Some(inner) if !inner.is_empty() => inner
+            .iter()
+            .find(|entry| !is_marked(&entry.path()))
+            .map(|entry| format!("{name}/{}", entry.file_name().to_string_lossy())),
+        _ => Some(name),
+    }
 }
 
 fn is_marked(path: &Path) -> bool {
@@ -221,15 +293,15 @@ fn is_marked(path: &Path) -> bool {
     metadata.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == MARK))
 }
 
-fn file_name(table: &str) -> String {
+pub(crate) fn file_name(table: &str) -> String {
     format!("{table}.parquet")
 }
 
 /// Makes the entries of a folder durable.
-fn sync(dir: &Path) -> Result<(), SimulateError> {
+pub(crate) fn sync(dir: &Path) -> Result<(), SimulateError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| io_error(dir, source))
 }
 
-fn io_error(path: &Path, source: io::Error) -> SimulateError {
+pub(crate) fn io_error(path: &Path, source: io::Error) -> SimulateError {
     SimulateError::Io { path: path.to_owned(), source }
 }

@@ -21,8 +21,9 @@ pub struct Cli {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Write a simulated business as history tables, with its true churn probabilities
-    #[command(after_help = "Example:\n  \
-        holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n\n\
+    #[command(after_help = "Examples:\n  \
+        holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n  \
+        holdfast-train simulate --out large --accounts 20000 --events 50000000 --monthly\n\n\
         Writes one Parquet file a table and truth.parquet (the true probability at each snapshot).")]
     Simulate(SimulateArgs),
     /// Say what a history holds, which features it switches on, and what is wrong with it
@@ -51,7 +52,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         holdfast-train features --history business --as-of 2025-06-30 --out features.parquet\n  \
         holdfast-train features --history business --as-of 2025-05-31,2025-06-30 --out features.csv\n  \
-        holdfast-train features --history business --snapshots snapshots.csv --out features.parquet\n\n\
+        holdfast-train features --history business --snapshots snapshots.csv --out features.parquet\n  \
+        holdfast-train features --history business --as-of 2025-06-30 --only events_28d,users_28d --out two.csv\n\n\
         The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.")]
     Features(FeaturesArgs),
     /// Score accounts in bulk with a published model
@@ -86,6 +88,12 @@ pub struct SimulateArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Usage events to aim at, within a few percent [default: about 45 an account and month]
+    #[arg(long, value_name = "N")]
+    pub events: Option<u64>,
+    /// Write usage as a folder with one file a month of receipt
+    #[arg(long)]
+    pub monthly: bool,
 }
 
 /// A history and its configuration.
@@ -97,6 +105,9 @@ pub struct HistoryArgs {
     /// Configuration (TOML); every setting has a default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Memory to aim at for the history, such as 512MB or 4GB; what exceeds it goes to a temporary file
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GB")]
+    pub memory: usize,
 }
 
 /// Options of `run`.
@@ -184,7 +195,30 @@ pub struct FeaturesArgs {
     /// File to write: .parquet or .csv
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Only these features, separated by commas [default: all that the history offers]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
 }
+
+/// A number of bytes: 1048576, 512MB, 4GB (powers of 1024).
+fn size(text: &str) -> Result<usize, String> {
+    let text = text.trim().to_uppercase();
+    let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| !c.is_ascii_digit()).len());
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1_usize << 30,
+        _ => return Err("write a size such as 512MB or 4GB".to_owned()),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(factor));
+    bytes
+        .filter(|bytes| *bytes >= LEAST_MEMORY)
+        .ok_or_else(|| "write a size of at least 64MB, such as 512MB".to_owned())
+}
+
+/// Below this, buffers alone take more.
+const LEAST_MEMORY: usize = 64 << 20;
 
 /// Options of `score`.
 #[derive(Debug, Clone, Args)]
@@ -217,6 +251,9 @@ pub struct ScoreArgs {
     /// Configuration (TOML); every setting has a default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Memory to aim at for the history, such as 512MB or 4GB; what exceeds it goes to a temporary file
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GB")]
+    pub memory: usize,
 }
 
 /// What to do with published models.

@@ -180,6 +180,13 @@ impl Config {
         Self::parse(&path.display().to_string(), &text)
     }
 
+    /// The same, aiming at `memory` bytes for a history.
+    #[must_use]
+    pub fn with_memory(mut self, memory: usize) -> Self {
+        self.history.memory = memory;
+        self
+    }
+
     /// Reads `text`; `file` is what the messages call it.
     ///
     /// # Errors

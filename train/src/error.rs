@@ -10,6 +10,7 @@ use holdfast_features::read::ReadError;
 use holdfast_features::settings::Mistakes;
 use holdfast_features::snapshot::SnapshotError;
 use holdfast_features::time::NotATime;
+use holdfast_features::write::ComputedError;
 use holdfast_features::write::WriteError;
 use holdfast_models::calibrate::CalibrationError;
 use holdfast_models::fit::ParamsError;
@@ -52,6 +53,9 @@ pub enum TrainError {
     /// Features that a history cannot give.
     #[error(transparent)]
     Compute(#[from] ComputeError),
+    /// Features cannot be computed or written.
+    #[error(transparent)]
+    Computed(#[from] ComputedError),
     /// A table of the history has no time.
     #[error("{0}: no table has a time, so nothing can be observed")]
     NoEnd(String),
@@ -252,7 +256,9 @@ impl TrainError {
                 SimulateError::Occupied { .. } | SimulateError::NotAFolder(_) | SimulateError::NoName(_) => 2,
                 SimulateError::Io { .. } | SimulateError::Arrow { .. } | SimulateError::Parquet { .. } => 1,
             },
-            Self::Config(_)
+            Self::Computed(ComputedError::Write(_)) => 1,
+            Self::Computed(ComputedError::Compute(_))
+            | Self::Config(_)
             | Self::Playbook(_)
             | Self::Unreadable { .. }
             | Self::Read(_)

@@ -169,9 +169,11 @@ impl HistorySource {
     }
 
     /// Every feature that the history offers.
-    #[must_use]
-    pub fn specs(&self, config: &Config) -> Vec<FeatureSpec> {
-        compute::specs(&self.history, &config.features)
+    ///
+    /// # Errors
+    /// Packed facts that cannot be read back.
+    pub fn specs(&self, config: &Config) -> Result<Vec<FeatureSpec>, TrainError> {
+        Ok(compute::specs(&self.history, &config.features)?)
     }
 
     /// SHA-256 over the names and hashes of all tables, hexadecimal.

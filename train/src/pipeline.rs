@@ -27,14 +27,14 @@ const DEFAULT_NAME: &str = "churn";
 /// # Errors
 /// Whatever ends the run; nothing is published then.
 pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
-    let config = Config::load(args.input.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
     let training = &config.training;
     let name: ModelName =
         args.name.as_deref().or(training.name.as_deref()).unwrap_or(DEFAULT_NAME).parse()?;
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
     let snapshots = labelled(source.training_snapshots(&config, args.snapshots.as_deref())?);
     check_snapshots(&source, &snapshots, &config)?;
-    let specs = source.specs(&config);
+    let specs = source.specs(&config)?;
     let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
     let roles = Roles::of(&rows.snapshots, training)
         .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?;

@@ -55,6 +55,11 @@ impl Stage {
         self.bar.inc(1);
     }
 
+    /// `n` more steps are done.
+    pub fn more(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
     /// `n` steps are done in all.
     pub fn at(&self, n: u64) {
         self.bar.set_position(n);

@@ -40,7 +40,7 @@ pub(super) enum Needs {
 /// before the observation; elsewhere the value is missing: nobody is silent in a channel never used.
 #[derive(Clone, Copy)]
 pub(super) enum How {
-    Usage(fn(&UsageWindow) -> f64),
+    Usage(fn(&UsageWindow<'_>) -> f64),
     Tickets(fn(&Tickets<'_>) -> f64),
     Activities(fn(&Activities<'_>) -> f64),
     Surveys(fn(&Surveys<'_>) -> f64),

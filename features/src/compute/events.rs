@@ -3,12 +3,16 @@
 //! Their names carry the event's own (`events_28d__export`), so that a stored specification says by itself
 //! what to compute on another history.
 
-use std::collections::BTreeMap;
+use rayon::prelude::*;
 
+use super::ComputeError;
+use super::rows::own_usage;
+use super::sweep::{event_names, load, parts};
 use super::usage_window::UsageWindow;
 use super::window::ratio;
 use crate::history::{History, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
+use crate::store::StoreError;
 
 /// What is measured of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,27 +55,66 @@ pub(super) fn parse(feature: &str) -> Option<(EventMeasure, &str)> {
     MEASURES.iter().find_map(|(measure, prefix)| Some((*measure, feature.strip_prefix(prefix)?)))
 }
 
+/// How an event is used over a history.
+#[derive(Debug, Clone, Copy, Default)]
+struct Use {
+    accounts: usize,
+    rows: usize,
+    has_value: bool,
+}
+
 /// The `most` events that most accounts use, ties by rows, then by name.
-pub(super) fn most_used(history: &History, most: usize) -> Vec<NamedEvent> {
-    let mut uses: BTreeMap<&Text, (usize, usize, bool)> = BTreeMap::new();
-    for facts in &history.accounts {
-        let mut own: BTreeMap<&Text, (usize, bool)> = BTreeMap::new();
-        for row in &facts.usage {
-            let event = own.entry(&row.event).or_default();
-            *event = (event.0 + 1, event.1 || row.value.is_some());
-        }
-        for (name, (rows, has_value)) in own {
-            let all = uses.entry(name).or_default();
-            *all = (all.0 + 1, all.1 + rows, all.2 || has_value);
+pub(super) fn most_used(history: &History, most: usize) -> Result<Vec<NamedEvent>, ComputeError> {
+    let names = event_names(history);
+    if most == 0 || names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts: Vec<usize> = (0..parts(history).len()).collect();
+    let counted = parts.into_par_iter().map(|part| uses(history, part, &names));
+    let uses = counted.try_reduce(
+        || vec![Use::default(); names.len()],
+        |mut all, more| {
+            for (all, more) in all.iter_mut().zip(more) {
+                all.accounts += more.accounts;
+                all.rows += more.rows;
+                all.has_value |= more.has_value;
+            }
+            Ok(all)
+        },
+    )?;
+    let mut ranked: Vec<_> = names.iter().zip(uses).filter(|(_, one)| one.rows > 0).collect();
+    ranked.sort_by(|(name_a, a), (name_b, b)| {
+        (b.accounts, b.rows).cmp(&(a.accounts, a.rows)).then(name_a.cmp(name_b))
+    });
+    let named = |(name, one): (&Text, Use)| NamedEvent { name: name.clone(), has_value: one.has_value };
+    Ok(ranked.into_iter().take(most).map(named).collect())
+}
+
+/// The use of each event by the accounts of one part.
+fn uses(history: &History, part: usize, names: &[Text]) -> Result<Vec<Use>, StoreError> {
+    let loaded = load(history, part)?;
+    let mut uses = vec![Use::default(); names.len()];
+    let mut last_user = vec![usize::MAX; names.len()];
+    for (at, account) in parts(history)[part].clone().enumerate() {
+        let own;
+        let rows = match &loaded {
+            Some(part) => part.usage(at),
+            None => {
+                own = own_usage(&history.accounts[account], names);
+                own.of(0)
+            }
+        };
+        for (&event, value) in rows.event.iter().zip(rows.value) {
+            let (event, one) = (event as usize, &mut uses[event as usize]);
+            one.rows += 1;
+            one.has_value |= !value.is_nan();
+            if last_user[event] != account {
+                last_user[event] = account;
+                one.accounts += 1;
+            }
         }
     }
-    let mut ranked: Vec<_> = uses.into_iter().collect();
-    ranked.sort_by(|(name_a, a), (name_b, b)| (b.0, b.1).cmp(&(a.0, a.1)).then(name_a.cmp(name_b)));
-    ranked
-        .into_iter()
-        .take(most)
-        .map(|(name, (_, _, has_value))| NamedEvent { name: name.clone(), has_value })
-        .collect()
+    Ok(uses)
 }
 
 /// The features of `event`.
@@ -80,6 +123,12 @@ pub(super) fn specs(event: &NamedEvent, source: &str) -> Vec<FeatureSpec> {
     measures
         .map(|(measure, prefix)| measure.spec(&format!("{prefix}{}", event.name), event, source))
         .collect()
+}
+
+/// The feature of that name, if it is one of a single event.
+pub(super) fn spec_of(feature: &str, source: &str) -> Option<FeatureSpec> {
+    let (measure, event) = parse(feature)?;
+    Some(measure.spec(feature, &NamedEvent { name: event.into(), has_value: true }, source))
 }
 
 impl EventMeasure {
@@ -134,8 +183,8 @@ impl EventMeasure {
     }
 
     /// The value for the event at `slot` of the plan's names; missing where the account never used it.
-    pub(super) fn value(self, usage: &UsageWindow, slot: usize) -> f64 {
-        let Some(Some(event)) = usage.named.get(slot) else { return f64::NAN };
+    pub(super) fn value(self, usage: &UsageWindow<'_>, slot: usize) -> f64 {
+        let Some(event) = usage.named(slot) else { return f64::NAN };
         let value = match self {
             Self::Count7 => event.count.sum(0..7),
             Self::Count28 => event.count.sum(0..28),

@@ -13,27 +13,26 @@ mod events;
 mod financial;
 mod plan;
 mod relationship;
+mod rows;
+mod sweep;
 mod usage;
 mod usage_window;
 mod view;
 mod window;
 
-use std::sync::Arc;
-
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::history::{AccountFacts, Candidate, History, MutableColumn, Text};
+use crate::history::{History, MutableColumn, Text};
 use crate::matrix::{Column as Values, FeatureTable, RowKey, TableError};
 use crate::settings::Section;
 use crate::snapshot::Snapshot;
 use crate::spec::{FeatureSpec, Kind};
-use crate::stage::{self, StageConfig};
+use crate::store::StoreError;
 use crate::time::Timestamp;
 pub use catalogue::catalogue;
-use plan::{Column, Plan};
-use usage_window::UsageSweep;
-use view::View;
+use plan::Plan;
+pub use sweep::{Computed, sweep};
+pub(crate) use sweep::{GROUP_ROWS, in_order};
 
 /// Which features to make of a history, `[features]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +60,14 @@ pub enum ComputeError {
         "feature `{feature}` is not known to this version: train again, or use the version that trained the model"
     )]
     UnknownFeature {
+        /// The feature.
+        feature: String,
+    },
+    /// A feature is asked for by name that this history does not offer.
+    #[error(
+        "this history offers no feature `{feature}`: docs/features.md lists all, `check` the tables they need"
+    )]
+    NoSuchFeature {
         /// The feature.
         feature: String,
     },
@@ -107,6 +114,9 @@ pub enum ComputeError {
     /// The specifications do not make a table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Facts that were packed cannot be read back.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What holds for the whole history rather than for an account.
@@ -160,9 +170,19 @@ impl From<&Key> for RowKey {
 
 /// Every feature that the history offers: the declared ones of the tables it has, those of its most used
 /// events, its constant account columns, the stage, and the context that decisions read.
-#[must_use]
-pub fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
+///
+/// # Errors
+/// Packed facts that cannot be read back.
+pub fn specs(history: &History, config: &ComputeConfig) -> Result<Vec<FeatureSpec>, ComputeError> {
     plan::specs(history, config)
+}
+
+/// The features called `names`, in their order; of single events any that the history may know.
+///
+/// # Errors
+/// [`ComputeError::NoSuchFeature`] for a name that this history does not offer.
+pub fn specs_of(history: &History, names: &[String]) -> Result<Vec<FeatureSpec>, ComputeError> {
+    plan::specs_of(history, names)
 }
 
 /// The features of `specs`, one row a key, in the order of the keys. `specs` come from [`specs`] or from a
@@ -171,89 +191,32 @@ pub fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
 /// # Errors
 /// [`ComputeError`] names the feature that this history cannot give, or the account that it does not have.
 pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<FeatureTable, ComputeError> {
-    let plan = Plan::new(history, specs)?;
-    let whole = Whole::of(history, &plan);
-    let mut order: Vec<(usize, Timestamp, usize)> = Vec::with_capacity(keys.len());
-    for (row, key) in keys.iter().enumerate() {
-        let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&key.account_id));
-        let Ok(account) = found else {
-            return Err(ComputeError::UnknownAccount { row, account_id: key.account_id.clone() });
-        };
-        order.push((account, key.as_of, row));
-    }
-    order.sort_unstable();
-    let groups: Vec<&[(usize, Timestamp, usize)]> = order.chunk_by(|a, b| a.0 == b.0).collect();
-    let computed: Vec<Vec<Cells>> = groups
-        .into_par_iter()
-        .map(|group| {
-            let facts = &history.accounts[group[0].0];
-            let wanted = group.iter().map(|&(_, _, row)| &keys[row]);
-            account_rows(facts, wanted, &plan, &whole)
-        })
-        .collect();
-    let mut columns: Vec<Values> = specs
-        .iter()
-        .map(|spec| match spec.kind {
-            Kind::Category => Values::Text(vec![None; keys.len()]),
-            Kind::Number | Kind::Boolean => Values::Number(vec![f64::NAN; keys.len()]),
-        })
-        .collect();
-    for (cells, &(_, _, row)) in computed.into_iter().flatten().zip(&order) {
-        for (column, cell) in columns.iter_mut().zip(cells.0) {
-            match (column, cell) {
-                (Values::Number(values), Cell::Number(value)) => values[row] = value,
-                (Values::Text(values), Cell::Text(value)) => values[row] = value,
-                (Values::Number(_), Cell::Text(_)) | (Values::Text(_), Cell::Number(_)) => {}
+    let mut columns = blank_columns(specs, keys.len());
+    let part = |part: Computed| Ok::<_, ComputeError>(part);
+    sweep(history, keys, specs, part, |part| {
+        for (column, values) in columns.iter_mut().zip(part.columns) {
+            match (column, values) {
+                (Values::Number(column), Values::Number(values)) => {
+                    part.rows.iter().zip(values).for_each(|(&row, value)| column[row] = value);
+                }
+                (Values::Text(column), Values::Text(values)) => {
+                    part.rows.iter().zip(values).for_each(|(&row, value)| column[row] = value);
+                }
+                (Values::Number(_), Values::Text(_)) | (Values::Text(_), Values::Number(_)) => {}
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(FeatureTable::new(specs.to_vec(), columns, keys.len())?)
 }
 
-/// A row, in the order of the plan.
-struct Cells(Vec<Cell>);
-
-enum Cell {
-    Number(f64),
-    Text(Option<Arc<str>>),
-}
-
-fn account_rows<'a>(
-    facts: &AccountFacts,
-    keys: impl Iterator<Item = &'a Key>,
-    plan: &Plan,
-    whole: &Whole<'_>,
-) -> Vec<Cells> {
-    let mut usage = UsageSweep::new(&facts.usage, &plan.events, whole.usage_is_daily);
-    keys.map(|key| {
-        let window = usage.at(key.as_of);
-        let view = View::at(facts, key.as_of, key.subscription_id.as_ref(), window, whole);
-        Cells(plan.columns.iter().map(|column| cell(column, plan, &view)).collect())
-    })
-    .collect()
-}
-
-fn cell(column: &Column, plan: &Plan, view: &View<'_>) -> Cell {
-    match column {
-        Column::Declared(declared) if declared.kind == Kind::Category => Cell::Text(declared.text_at(view)),
-        Column::Declared(declared) => Cell::Number(declared.number_at(view)),
-        Column::Event(measure, slot) => {
-            Cell::Number(view.usage.as_ref().map_or(f64::NAN, |usage| measure.value(usage, *slot)))
-        }
-        Column::Candidate(index) => match view.account().and_then(|account| account.candidates.get(*index)) {
-            Some(Candidate::Text(text)) => Cell::Text(text.clone()),
-            Some(Candidate::Number(Some(number))) => Cell::Number(*number),
-            Some(Candidate::Number(None)) | None => Cell::Number(f64::NAN),
-        },
-        Column::Stage => {
-            let number = |name: &str| {
-                let declared = plan.stage_inputs.iter().find(|declared| declared.name == name)?;
-                Some(declared.number_at(view)).filter(|value| !value.is_nan())
-            };
-            let placed = stage::place(number, &StageConfig::default());
-            Cell::Text(Some(placed.stage.name().into()))
-        }
-    }
+/// Columns of missing values.
+pub(crate) fn blank_columns(specs: &[FeatureSpec], n_rows: usize) -> Vec<Values> {
+    let blank = |spec: &FeatureSpec| match spec.kind {
+        Kind::Category => Values::Text(vec![None; n_rows]),
+        Kind::Number | Kind::Boolean => Values::Number(vec![f64::NAN; n_rows]),
+    };
+    specs.iter().map(blank).collect()
 }
 
 impl<'a> Whole<'a> {

@@ -45,15 +45,39 @@ pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
 }
 
 /// Every feature that the history offers; see [`super::specs`].
-pub(super) fn specs(history: &History, config: &ComputeConfig) -> Vec<FeatureSpec> {
-    let currency = history.currency.as_deref().unwrap_or("currency units");
-    let mrr_is_told = mrr_is_told(history);
-    let mut specs: Vec<FeatureSpec> =
-        declarations().filter_map(|declared| declared.spec(history, currency, mrr_is_told)).collect();
+pub(super) fn specs(history: &History, config: &ComputeConfig) -> Result<Vec<FeatureSpec>, ComputeError> {
+    let mut specs = declared_specs(history);
     if let Some(source) = usage_table(history) {
-        let named = events::most_used(history, config.max_events);
+        let named = events::most_used(history, config.max_events)?;
         specs.extend(named.iter().flat_map(|event| events::specs(event, source)));
     }
+    specs.extend(other_specs(history));
+    Ok(specs)
+}
+
+/// The features called `names`; see [`super::specs_of`].
+pub(super) fn specs_of(history: &History, names: &[String]) -> Result<Vec<FeatureSpec>, ComputeError> {
+    let mut known = declared_specs(history);
+    known.extend(other_specs(history));
+    let source = usage_table(history);
+    let spec = |name: &String| {
+        let known = known.iter().find(|spec| spec.name == *name).cloned();
+        let of_event = || source.and_then(|source| events::spec_of(name, source));
+        known.or_else(of_event).ok_or_else(|| ComputeError::NoSuchFeature { feature: name.clone() })
+    };
+    names.iter().map(spec).collect()
+}
+
+/// The declared features that the history offers.
+fn declared_specs(history: &History) -> Vec<FeatureSpec> {
+    let currency = history.currency.as_deref().unwrap_or("currency units");
+    let mrr_is_told = mrr_is_told(history);
+    declarations().filter_map(|declared| declared.spec(history, currency, mrr_is_told)).collect()
+}
+
+/// The constant columns of accounts, and the stage.
+fn other_specs(history: &History) -> Vec<FeatureSpec> {
+    let mut specs = Vec::new();
     for (index, name) in history.candidate_columns.iter().enumerate() {
         specs.push(candidate_spec(history, index, name));
     }

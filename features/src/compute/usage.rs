@@ -1,7 +1,7 @@
 //! Usage: how much, how broadly, how recently and on what trend the product is used.
 
 use super::declared::{Declared, How, Needs};
-use super::usage_window::{DaySet, UsageWindow};
+use super::usage_window::UsageWindow;
 use super::window::{number, ratio};
 use crate::history::MutableColumn;
 use crate::spec::Dimension;
@@ -13,7 +13,7 @@ const fn usage(
     unit: &'static str,
     direction: Direction,
     meaning: &'static str,
-    value: fn(&UsageWindow) -> f64,
+    value: fn(&UsageWindow<'_>) -> f64,
 ) -> Declared {
     let words = (name, unit, meaning);
     Declared::number(words, Dimension::Usage, direction, Needs::Usage, How::Usage(value))
@@ -158,7 +158,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "events",
         LowersRisk,
         "Distinct events used on at least 3 of the last 28 days.",
-        |u| number(u.events.iter().filter(|event| event.days.count(0..28) >= 3).count()),
+        |u| number(u.events().filter(|event| event.days.count(0..28) >= 3).count()),
     ),
     usage(
         "days_since_new_event",
@@ -166,7 +166,7 @@ pub(super) const FEATURES: &[Declared] = &[
         RaisesRisk,
         "Days since an event was used for the first time.",
         |u| {
-            let newest = u.events.iter().map(|event| event.first).max();
+            let newest = u.events().map(|event| event.first).max();
             newest.map_or(f64::NAN, |newest| u.as_of.days_since(newest))
         },
     ),
@@ -175,7 +175,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "events",
         LowersRisk,
         "Events used for the first time in the last 28 days.",
-        |u| number(u.events.iter().filter(|event| is_new(event.first, u)).count()),
+        |u| number(u.events().filter(|event| is_new(event.first, u)).count()),
     ),
     usage(
         "adopted_events_28d",
@@ -184,7 +184,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "Events first used in the last 28 days, after the account's first week, on at least 3 days.",
         |u| {
             let later = |first: Timestamp| is_new(first, u) && first >= u.first.plus_days(7);
-            number(u.events.iter().filter(|event| later(event.first) && event.days.count(0..28) >= 3).count())
+            number(u.events().filter(|event| later(event.first) && event.days.count(0..28) >= 3).count())
         },
     ),
     usage(
@@ -192,7 +192,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "events",
         RaisesRisk,
         "Events used in the 62 days before the last 28 and not since.",
-        |u| number(u.events.iter().filter(|e| e.days.any(28..90) && !e.days.any(0..28)).count()),
+        |u| number(u.events().filter(|e| e.days.any(28..90) && !e.days.any(0..28)).count()),
     ),
     usage("value_28d", "value", LowersRisk, "Sum of the quantities that events carry, last 28 days.", |u| {
         valued(u, 0..28)
@@ -234,17 +234,17 @@ pub(super) const FEATURES: &[Declared] = &[
     .of_today(&[MutableColumn::Quantity]),
 ];
 
-fn users(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
+fn users(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
     if !usage.knows.users {
         return f64::NAN;
     }
-    number(usage.users.iter().filter(|days: &&DaySet| days.any(ages.clone())).count())
+    number(usage.users().filter(|days| days.any(ages.clone())).count())
 }
 
-fn daily_users(usage: &UsageWindow) -> f64 {
+fn daily_users(usage: &UsageWindow<'_>) -> f64 {
     let days = number(usage.count.days(0..28));
     if usage.knows.users {
-        ratio(number(usage.users.iter().map(|days| days.count(0..28)).sum()), days)
+        ratio(number(usage.users().map(|days| days.count(0..28)).sum()), days)
     } else if usage.knows.active_users {
         ratio(usage.active_users.sum(0..28), days)
     } else {
@@ -252,20 +252,20 @@ fn daily_users(usage: &UsageWindow) -> f64 {
     }
 }
 
-fn distinct(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
-    number(usage.events.iter().filter(|event| event.days.any(ages.clone())).count())
+fn distinct(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
+    number(usage.events().filter(|event| event.days.any(ages.clone())).count())
 }
 
-fn valued(usage: &UsageWindow, ages: std::ops::Range<usize>) -> f64 {
+fn valued(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
     if usage.knows.values { usage.value.sum(ages) } else { f64::NAN }
 }
 
-fn is_new(first: Timestamp, usage: &UsageWindow) -> bool {
+fn is_new(first: Timestamp, usage: &UsageWindow<'_>) -> bool {
     first >= usage.as_of.plus_days(-28)
 }
 
 /// Least-squares slope of the weekly sums, oldest first, over their mean.
-fn slope(usage: &UsageWindow) -> f64 {
+fn slope(usage: &UsageWindow<'_>) -> f64 {
     let weeks: Vec<f64> = (0..8).rev().map(|week| usage.count.sum(week * 7..week * 7 + 7)).collect();
     let mean = weeks.iter().sum::<f64>() / 8.0;
     // Σ (x − 3.5)² over the weeks 0–7 is 42.
@@ -273,14 +273,14 @@ fn slope(usage: &UsageWindow) -> f64 {
     ratio(covariance / 42.0, mean)
 }
 
-fn volatility(usage: &UsageWindow) -> f64 {
+fn volatility(usage: &UsageWindow<'_>) -> f64 {
     let mean = usage.count.sum(0..28) / 28.0;
     let variance = (0..28).map(|age| (usage.count.at(age) - mean).powi(2)).sum::<f64>() / 28.0;
     ratio(variance.sqrt(), mean)
 }
 
 /// The longest stretch of days with (`used`) or without use, from the first use, at most 90 days back.
-fn longest(usage: &UsageWindow, used: bool) -> f64 {
+fn longest(usage: &UsageWindow<'_>, used: bool) -> f64 {
     let (mut longest, mut current) = (0_usize, 0_usize);
     for age in (0..90).filter(|&age| usage.first < usage.as_of.plus_days(-age)) {
         let active = usize::try_from(age).is_ok_and(|age| usage.count.at(age) > 0.0);

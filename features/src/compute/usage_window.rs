@@ -1,64 +1,68 @@
-//! The last half year of an account's usage, day by day, and what is remembered of the time before.
+//! The last half year of an account's usage, day by day, and what is remembered of the time before: one sweep
+//! over the account's rows for all of its observations.
+//!
+//! The sweep keeps a grid of days that only grows as rows become known, late ones included; a window is a slice
+//! of the grid, so that an observation costs what its windows hold and not what happened in them.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::history::{Channel, Text, Usage};
+use crate::history::Channel;
+use crate::store::{NO_USER, UsageRows};
 use crate::time::{DAY, Timestamp};
 
 /// Days that a window looks back.
 pub(super) const DAYS: usize = 180;
 
-/// A set of days, by age: 0 is the day before the observation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct DaySet([u64; 3]);
+/// A number for each of the last days, by age: 0 is the day before the observation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Daily<'a>(&'a [f64]);
 
-/// Sums by age of the day.
-#[derive(Debug, Clone)]
-pub(super) struct Daily(Box<[f64; DAYS]>);
+/// A set of the last days, by age.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Days<'a> {
+    words: &'a [u64],
+    /// Where age 0 begins: the number of days of the grid before the observation.
+    edge: usize,
+}
 
 /// One event's use.
-#[derive(Debug, Clone)]
-pub(super) struct EventUse {
-    /// The days of the window on which it was used.
-    pub(super) days: DaySet,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EventUse<'a> {
+    /// The days on which it was used.
+    pub(super) days: Days<'a>,
     /// The first use ever.
     pub(super) first: Timestamp,
 }
 
 /// One of the events that have features of their own.
-#[derive(Debug, Clone)]
-pub(super) struct NamedUse {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NamedUse<'a> {
     /// The latest use.
     pub(super) last: Timestamp,
     /// Over the account's whole life.
     pub(super) count_ever: f64,
     /// Over the account's whole life.
     pub(super) value_ever: f64,
-    pub(super) count: Daily,
-    pub(super) value: Daily,
+    pub(super) count: Daily<'a>,
+    pub(super) value: Daily<'a>,
 }
 
 /// Usage as known at an observation.
-#[derive(Debug, Clone)]
-pub(super) struct UsageWindow {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UsageWindow<'a> {
     pub(super) as_of: Timestamp,
-    pub(super) count: Daily,
-    pub(super) value: Daily,
-    pub(super) api: Daily,
+    pub(super) count: Daily<'a>,
+    pub(super) value: Daily<'a>,
+    pub(super) api: Daily<'a>,
     /// Through the user interface or a mobile device.
-    pub(super) interactive: Daily,
+    pub(super) interactive: Daily<'a>,
     /// Largest number of daily users that any row of the day tells.
-    pub(super) active_users: Daily,
-    /// Each user's days.
-    pub(super) users: Vec<DaySet>,
-    /// Every event used so far.
-    pub(super) events: Vec<EventUse>,
-    /// In the order of the plan's names; `None` where the account never used it.
-    pub(super) named: Vec<Option<NamedUse>>,
+    pub(super) active_users: Daily<'a>,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) knows: Knows,
+    sweep: &'a UsageSweep,
+    edge: usize,
 }
 
 /// Which optional columns of usage the account's rows have filled so far.
@@ -72,199 +76,363 @@ pub(super) struct Knows {
     pub(super) values: bool,
 }
 
-/// An account's usage, swept once in time order.
-pub(super) struct UsageSweep<'a> {
-    rows: &'a [Usage],
-    /// Position of each row's event and user; equal texts have equal positions.
-    event_of: Vec<usize>,
-    user_of: Vec<Option<usize>>,
-    n_users: usize,
-    /// For each event, its position among the named ones.
-    slot_of: Vec<Option<usize>>,
-    n_named: usize,
-    /// Daily sums have no time of day: their windows end at midnight.
-    is_daily: bool,
+/// An account's usage, swept once in time order. Its buffers serve one account after another.
+#[derive(Debug, Default)]
+pub(super) struct UsageSweep {
+    /// The day with which the grid begins, and how many it has.
+    base: i64,
+    n_days: usize,
+    /// Microseconds after midnight at which days begin: the observations' time of day.
+    phase: i64,
+    count: Vec<f64>,
+    value: Vec<f64>,
+    api: Vec<f64>,
+    interactive: Vec<f64>,
+    active_users: Vec<f64>,
+    /// A set of days each, all of one length.
+    user_days: Vec<u64>,
+    event_days: Vec<u64>,
+    n_words: usize,
+    /// First and latest use of each event of the account.
+    spans: Vec<Option<(i64, i64)>>,
+    named: Vec<Named>,
+    /// The account's number of each event of the history; [`UNSEEN`] where it has none.
+    event_at: Vec<u32>,
+    /// The reverse.
+    events: Vec<u32>,
+    /// The account's events that have features of their own: for each its position among the named.
+    slots: Vec<Option<usize>>,
+    /// The rows in the order in which they become known.
+    order: Vec<u32>,
+    /// Where in `order` the rows begin that become known only after each observation.
+    ends: Vec<usize>,
     seen: usize,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    /// For each event, its first and latest use.
-    spans: Vec<Option<(Timestamp, Timestamp)>>,
-    /// For each event, the sums of counts and values.
-    ever: Vec<(f64, f64)>,
+    span: Option<(i64, i64)>,
     knows: Knows,
 }
 
-impl DaySet {
-    fn insert(&mut self, age: usize) {
-        self.0[age / 64] |= 1 << (age % 64);
-    }
-
-    fn contains(self, age: usize) -> bool {
-        self.0[age / 64] >> (age % 64) & 1 == 1
-    }
-
-    /// The number of days of `ages` in the set.
-    pub(super) fn count(self, ages: Range<usize>) -> usize {
-        ages.filter(|&age| self.contains(age)).count()
-    }
-
-    /// Whether any day of `ages` is in the set.
-    pub(super) fn any(self, mut ages: Range<usize>) -> bool {
-        ages.any(|age| self.contains(age))
-    }
+/// What is kept of an event with features of its own.
+#[derive(Debug, Default)]
+struct Named {
+    last: Option<i64>,
+    count_ever: f64,
+    value_ever: f64,
+    count: Vec<f64>,
+    value: Vec<f64>,
 }
 
-impl Daily {
-    fn zero() -> Self {
-        Self(Box::new([0.0; DAYS]))
-    }
+/// How the usage of a history is to be swept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sweeping<'a> {
+    /// For each event of the history its position among those with features of their own.
+    pub(super) slot_of: &'a [Option<usize>],
+    pub(super) n_named: usize,
+    /// Daily sums have no time of day: their windows end at midnight.
+    pub(super) is_daily: bool,
+}
 
-    /// The sum over `ages`, the latest day first.
+const UNSEEN: u32 = u32::MAX;
+
+/// Sums of whole numbers below this are exact in any order.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Daily<'_> {
+    /// The sum over `ages`: four sums side by side, whatever the ages, so that equal days give equal bits.
+    #[inline]
     pub(super) fn sum(&self, ages: Range<usize>) -> f64 {
-        self.0[ages].iter().sum()
+        let (four, rest) = self.of(ages).as_chunks::<4>();
+        let mut sums = [0.0; 4];
+        for days in four {
+            for (sum, day) in sums.iter_mut().zip(days) {
+                *sum += day;
+            }
+        }
+        (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().sum::<f64>()
     }
 
     /// The days of `ages` with more than 0.
+    #[inline]
     pub(super) fn days(&self, ages: Range<usize>) -> usize {
-        self.0[ages].iter().filter(|&&sum| sum > 0.0).count()
+        self.of(ages).iter().filter(|&&sum| sum > 0.0).count()
     }
 
-    /// The sum of the day of that age.
+    /// The largest of `ages`, at least 0.
+    pub(super) fn max(&self, ages: Range<usize>) -> f64 {
+        self.of(ages).iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The number of the day of that age.
+    #[inline]
     pub(super) fn at(&self, age: usize) -> f64 {
-        self.0[age]
+        self.0[self.0.len() - 1 - age]
+    }
+
+    /// The days of `ages`, the earliest first.
+    #[inline]
+    pub(super) fn of(&self, ages: Range<usize>) -> &[f64] {
+        &self.0[self.0.len() - ages.end..self.0.len() - ages.start]
     }
 }
 
-impl UsageWindow {
+impl Days<'_> {
+    /// The number of days of `ages` in the set.
+    #[inline]
+    pub(super) fn count(&self, ages: Range<usize>) -> usize {
+        self.masked(ages).map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether any day of `ages` is in the set.
+    #[inline]
+    pub(super) fn any(&self, ages: Range<usize>) -> bool {
+        self.masked(ages).any(|word| word != 0)
+    }
+
+    #[inline]
+    fn masked(&self, ages: Range<usize>) -> impl Iterator<Item = u64> {
+        let (start, end) = (self.edge - ages.end, self.edge - ages.start);
+        let (first, last) = (start / 64, end.div_ceil(64));
+        self.words[first..last].iter().enumerate().map(move |(index, word)| {
+            let at = (first + index) * 64;
+            let above = if start > at { u64::MAX << (start - at) } else { u64::MAX };
+            let below = if end < at + 64 { u64::MAX >> (at + 64 - end) } else { u64::MAX };
+            word & above & below
+        })
+    }
+}
+
+impl<'a> UsageWindow<'a> {
     /// Weeks since the first use, at least one.
     pub(super) fn weeks(&self) -> f64 {
         (self.as_of.days_since(self.first) / 7.0).max(1.0)
     }
+
+    /// The days of each user.
+    pub(super) fn users(&self) -> impl Iterator<Item = Days<'a>> {
+        let edge = self.edge;
+        self.sweep.user_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge })
+    }
+
+    /// Every event used so far.
+    pub(super) fn events(&self) -> impl Iterator<Item = EventUse<'a>> {
+        let edge = self.edge;
+        let days =
+            self.sweep.event_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge });
+        let spans = self.sweep.spans.iter().zip(days);
+        spans.filter_map(|(span, days)| span.map(|(first, _)| EventUse { days, first: Timestamp(first) }))
+    }
+
+    /// The event at that position of the named ones; `None` where the account never used it so far.
+    pub(super) fn named(&self, slot: usize) -> Option<NamedUse<'a>> {
+        let named = self.sweep.named.get(slot)?;
+        let last = Timestamp(named.last?);
+        let (count, value) =
+            (self.sweep.days(&named.count, self.edge), self.sweep.days(&named.value, self.edge));
+        let Named { count_ever, value_ever, .. } = *named;
+        Some(NamedUse { last, count_ever, value_ever, count, value })
+    }
 }
 
-impl<'a> UsageSweep<'a> {
-    /// `rows` in the order of `visible_at`; `names` are the events with features of their own.
-    pub(super) fn new(rows: &'a [Usage], names: &[Text], is_daily: bool) -> Self {
-        let mut events: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut users: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut event_of = Vec::with_capacity(rows.len());
-        let mut user_of = Vec::with_capacity(rows.len());
-        for row in rows {
-            let next = events.len();
-            event_of.push(*events.entry(&row.event).or_insert(next));
-            user_of.push(row.user_id.as_deref().map(|user| {
-                let next = users.len();
-                *users.entry(user).or_insert(next)
-            }));
+impl UsageSweep {
+    /// Begins with the `rows` of an account; `as_ofs` are its observations, ascending, all at one time of day.
+    pub(super) fn begin(&mut self, rows: &UsageRows<'_>, as_ofs: &[Timestamp], sweeping: Sweeping<'_>) {
+        self.phase =
+            if sweeping.is_daily { 0 } else { as_ofs.first().map_or(0, |as_of| as_of.0.rem_euclid(DAY)) };
+        let (first, last) = (as_ofs.first().map_or(0, |at| at.day()), as_ofs.last().map_or(0, |at| at.day()));
+        self.base = first - i64::try_from(DAYS).unwrap_or(0);
+        self.n_days = usize::try_from(last - self.base).unwrap_or(0);
+        self.n_words = self.n_days.div_ceil(64).max(1);
+        for grid in
+            [&mut self.count, &mut self.value, &mut self.api, &mut self.interactive, &mut self.active_users]
+        {
+            refill(grid, self.n_days, 0.0);
         }
-        let mut slot_of = vec![None; events.len()];
-        for (event, index) in &events {
-            slot_of[*index] = names.iter().position(|name| **name == **event);
+        refill(&mut self.user_days, rows.n_users * self.n_words, 0);
+        self.number_events(rows, sweeping);
+        refill(&mut self.event_days, self.events.len() * self.n_words, 0);
+        refill(&mut self.spans, self.events.len(), None);
+        self.named.resize_with(sweeping.n_named, Named::default);
+        for slot in self.slots.iter().flatten() {
+            let named = &mut self.named[*slot];
+            refill(&mut named.count, self.n_days, 0.0);
+            refill(&mut named.value, self.n_days, 0.0);
         }
-        Self {
-            rows,
-            event_of,
-            user_of,
-            n_users: users.len(),
-            spans: vec![None; events.len()],
-            ever: vec![(0.0, 0.0); events.len()],
-            slot_of,
-            n_named: names.len(),
-            is_daily,
-            seen: 0,
-            first: None,
-            last: None,
-            knows: Knows::default(),
+        for named in &mut self.named {
+            (named.last, named.count_ever, named.value_ever) = (None, 0.0, 0.0);
+        }
+        (self.seen, self.span, self.knows) = (0, None, Knows::default());
+        self.order_rows(rows, as_ofs);
+    }
+
+    /// Numbers the events that the account uses, so that what is kept of each stays small.
+    fn number_events(&mut self, rows: &UsageRows<'_>, sweeping: Sweeping<'_>) {
+        for &event in &self.events {
+            self.event_at[event as usize] = UNSEEN;
+        }
+        self.events.clear();
+        self.slots.clear();
+        self.event_at.resize(sweeping.slot_of.len(), UNSEEN);
+        for &event in rows.event {
+            let at = &mut self.event_at[event as usize];
+            if *at == UNSEEN {
+                *at = u32::try_from(self.events.len()).unwrap_or(UNSEEN);
+                self.events.push(event);
+                self.slots.push(sweeping.slot_of[event as usize]);
+            }
         }
     }
 
-    /// The usage known at `as_of`, which must not be before that of an earlier call; `None` before any use.
-    pub(super) fn at(&mut self, as_of: Timestamp) -> Option<UsageWindow> {
-        while let Some(row) = self.rows.get(self.seen).filter(|row| row.visible_at < as_of) {
-            self.remember(self.seen, row);
-            self.seen += 1;
-        }
-        let (first, last) = (self.first?, self.last?);
-        let edge = if self.is_daily { as_of.midnight() } else { as_of };
-        let mut window = UsageWindow {
-            as_of,
-            count: Daily::zero(),
-            value: Daily::zero(),
-            api: Daily::zero(),
-            interactive: Daily::zero(),
-            active_users: Daily::zero(),
-            users: vec![DaySet::default(); self.n_users],
-            events: Vec::new(),
-            named: vec![None; self.n_named],
-            first,
-            last,
-            knows: self.knows,
+    /// Brings the rows in the order of the first observation that may know them. Where sums depend on the order of
+    /// what is added, rows of one observation are ordered by content: the order of the input must not show.
+    fn order_rows(&mut self, rows: &UsageRows<'_>, as_ofs: &[Timestamp]) {
+        let n_rows = u32::try_from(rows.event.len()).unwrap_or(u32::MAX);
+        self.ends.clear();
+        self.ends.resize(as_ofs.len() + 1, 0);
+        let mut near = 0;
+        let mut bucket_of = |visible_at: i64| {
+            let known = |at: usize| as_ofs.get(at).is_none_or(|as_of| visible_at < as_of.0);
+            let unknown_before = |at: usize| at == 0 || as_ofs[at - 1].0 <= visible_at;
+            if !(known(near) && unknown_before(near)) {
+                near = as_ofs.partition_point(|as_of| as_of.0 <= visible_at);
+            }
+            near
         };
-        let mut event_days = vec![DaySet::default(); self.spans.len()];
-        for (event, slot) in self.slot_of.iter().enumerate() {
-            if let (Some(slot), Some((_, last))) = (slot, self.spans[event]) {
-                let (count_ever, value_ever) = self.ever[event];
-                let (count, value) = (Daily::zero(), Daily::zero());
-                window.named[*slot] = Some(NamedUse { last, count_ever, value_ever, count, value });
+        for &visible_at in rows.visible_at {
+            self.ends[bucket_of(visible_at)] += 1;
+        }
+        let mut start = 0;
+        for end in &mut self.ends {
+            (*end, start) = (start, start + *end);
+        }
+        self.order.clear();
+        self.order.resize(rows.event.len(), 0);
+        // Here `ends` holds where each bucket's next row goes; afterwards, where it ends.
+        for row in 0..n_rows {
+            let next = &mut self.ends[bucket_of(rows.visible_at[row as usize])];
+            self.order[*next] = row;
+            *next += 1;
+        }
+        if !is_exact(rows) {
+            let mut start = 0;
+            for &end in &self.ends {
+                self.order[start..end].sort_unstable_by(|&a, &b| by_content(rows, a as usize, b as usize));
+                start = end;
             }
         }
-        // No row becomes visible before it happens, so older rows than this cannot lie in the window.
-        let oldest = edge.plus_days(-i64::try_from(DAYS).unwrap_or(0));
-        let from = self.rows[..self.seen].partition_point(|row| row.visible_at < oldest);
-        for index in from..self.seen {
-            let row = &self.rows[index];
-            let Some(age) = age(row.occurred_at, edge) else { continue };
-            let event = self.event_of[index];
-            event_days[event].insert(age);
-            if let Some(user) = self.user_of[index] {
-                window.users[user].insert(age);
-            }
-            let named = self.slot_of[event].and_then(|slot| window.named[slot].as_mut());
-            window_add(&mut window.count, age, row.count);
-            window_add(&mut window.value, age, row.value.unwrap_or(0.0));
-            if let Some(named) = named {
-                window_add(&mut named.count, age, row.count);
-                window_add(&mut named.value, age, row.value.unwrap_or(0.0));
-            }
-            match row.channel {
-                Some(Channel::Api | Channel::Integration) => window_add(&mut window.api, age, row.count),
-                Some(Channel::Ui | Channel::Mobile) => window_add(&mut window.interactive, age, row.count),
+    }
+
+    /// The usage known at the observation at `index`, which must not be before that of an earlier call; `None`
+    /// before any use.
+    pub(super) fn at(
+        &mut self,
+        rows: &UsageRows<'_>,
+        index: usize,
+        as_of: Timestamp,
+    ) -> Option<UsageWindow<'_>> {
+        let end = self.ends.get(index).copied().unwrap_or(self.seen);
+        for at in self.seen..end {
+            self.remember(rows, self.order[at] as usize);
+        }
+        self.seen = self.seen.max(end);
+        let (first, last) = self.span?;
+        let edge = usize::try_from(as_of.day() - self.base).unwrap_or(0);
+        let days = |grid| self.days(grid, edge);
+        Some(UsageWindow {
+            as_of,
+            count: days(&self.count),
+            value: days(&self.value),
+            api: days(&self.api),
+            interactive: days(&self.interactive),
+            active_users: days(&self.active_users),
+            first: Timestamp(first),
+            last: Timestamp(last),
+            knows: self.knows,
+            sweep: self,
+            edge,
+        })
+    }
+
+    fn days<'a>(&self, grid: &'a [f64], edge: usize) -> Daily<'a> {
+        Daily(&grid[edge - DAYS..edge])
+    }
+
+    #[inline]
+    fn remember(&mut self, rows: &UsageRows<'_>, row: usize) {
+        let time = rows.occurred_at[row];
+        let widen = |span: Option<(i64, i64)>| {
+            Some(span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))))
+        };
+        let event = self.event_at[rows.event[row] as usize] as usize;
+        let count = rows.count.get(row).copied().unwrap_or(1.0);
+        let (value, channel, user) = (rows.value[row], rows.channel[row], rows.user[row]);
+        let has_value = !value.is_nan();
+        let value = if has_value { value } else { 0.0 };
+        self.span = widen(self.span);
+        self.spans[event] = widen(self.spans[event]);
+        self.knows.users |= user != NO_USER;
+        self.knows.channels |= channel.is_some();
+        let is_interactive = matches!(channel, Some(Channel::Ui | Channel::Mobile));
+        self.knows.interactive |= is_interactive;
+        self.knows.values |= has_value;
+        let named = self.slots[event].map(|slot| &mut self.named[slot]);
+        // Earlier days than the grid's lie in no window.
+        let day = usize::try_from((time - self.phase).div_euclid(DAY) - self.base).ok();
+        let day = day.filter(|&day| day < self.n_days);
+        if let Some(day) = day {
+            self.count[day] += count;
+            self.value[day] += value;
+            match channel {
+                Some(Channel::Api | Channel::Integration) => self.api[day] += count,
+                Some(Channel::Ui | Channel::Mobile) => self.interactive[day] += count,
                 None => {}
             }
-            let users = row.active_users.unwrap_or(0.0);
-            window.active_users.0[age] = window.active_users.0[age].max(users);
+            let (word, bit) = (day / 64, 1 << (day % 64));
+            self.event_days[event * self.n_words + word] |= bit;
+            if user != NO_USER {
+                self.user_days[user as usize * self.n_words + word] |= bit;
+            }
         }
-        let uses = self.spans.iter().zip(event_days);
-        window.events =
-            uses.filter_map(|(span, days)| span.map(|(first, _)| EventUse { days, first })).collect();
-        Some(window)
-    }
-
-    fn remember(&mut self, index: usize, row: &Usage) {
-        let time = row.occurred_at;
-        let widen = |span: Option<(Timestamp, Timestamp)>| {
-            span.map_or((time, time), |(first, last)| (first.min(time), last.max(time)))
-        };
-        let event = self.event_of[index];
-        self.spans[event] = Some(widen(self.spans[event]));
-        self.ever[event].0 += row.count;
-        self.ever[event].1 += row.value.unwrap_or(0.0);
-        let (first, last) = widen(self.first.zip(self.last));
-        (self.first, self.last) = (Some(first), Some(last));
-        self.knows.users |= row.user_id.is_some();
-        self.knows.channels |= row.channel.is_some();
-        self.knows.interactive |= matches!(row.channel, Some(Channel::Ui | Channel::Mobile));
-        self.knows.active_users |= row.active_users.is_some();
-        self.knows.values |= row.value.is_some();
+        if let Some(users) = rows.active_users.get(row).filter(|users| !users.is_nan()) {
+            self.knows.active_users = true;
+            if let Some(day) = day {
+                self.active_users[day] = self.active_users[day].max(*users);
+            }
+        }
+        if let Some(named) = named {
+            named.last = Some(named.last.map_or(time, |last| last.max(time)));
+            named.count_ever += count;
+            named.value_ever += value;
+            if let Some(day) = day {
+                named.count[day] += count;
+                named.value[day] += value;
+            }
+        }
     }
 }
 
-fn window_add(daily: &mut Daily, age: usize, amount: f64) {
-    daily.0[age] += amount;
+fn refill<T: Clone>(buffer: &mut Vec<T>, length: usize, value: T) {
+    buffer.clear();
+    buffer.resize(length, value);
 }
 
-/// The age in days of `time` at `edge`: 0 for the 24 hours before it.
-fn age(time: Timestamp, edge: Timestamp) -> Option<usize> {
-    let age = usize::try_from((edge - time - 1).div_euclid(DAY)).ok()?;
-    (age < DAYS).then_some(age)
+/// Whether sums over the rows are the same in any order: whole numbers that stay small.
+fn is_exact(rows: &UsageRows<'_>) -> bool {
+    let whole = |column: &[f64]| {
+        let mut sum = 0.0;
+        let is_whole = column.iter().filter(|value| !value.is_nan()).all(|value| {
+            sum += value.abs();
+            value.trunc().to_bits() == value.to_bits()
+        });
+        is_whole && sum < EXACT
+    };
+    whole(rows.value) && whole(rows.count)
+}
+
+/// By what is added up: rows that are equal here add the same.
+fn by_content(rows: &UsageRows<'_>, a: usize, b: usize) -> std::cmp::Ordering {
+    let number = |column: &[f64], row: usize| column.get(row).copied().unwrap_or(1.0);
+    let key = |row: usize| (rows.visible_at[row], rows.occurred_at[row], rows.event[row], rows.channel[row]);
+    key(a)
+        .cmp(&key(b))
+        .then(number(rows.value, a).total_cmp(&number(rows.value, b)))
+        .then(number(rows.count, a).total_cmp(&number(rows.count, b)))
 }

@@ -15,7 +15,7 @@ pub(super) struct View<'a> {
     pub(super) as_of: Timestamp,
     pub(super) whole: &'a Whole<'a>,
     pub(super) contract: ContractView<'a>,
-    pub(super) usage: Option<UsageWindow>,
+    pub(super) usage: Option<UsageWindow<'a>>,
     pub(super) tickets: Option<Tickets<'a>>,
     pub(super) activities: Option<Activities<'a>>,
     pub(super) surveys: Option<Surveys<'a>>,
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
         facts: &'a AccountFacts,
         as_of: Timestamp,
         subscription_id: Option<&Text>,
-        usage: Option<UsageWindow>,
+        usage: Option<UsageWindow<'a>>,
         whole: &'a Whole<'a>,
     ) -> Self {
         let contract = ContractView::at(facts, as_of, subscription_id, whole);

@@ -1,5 +1,7 @@
 //! Facts about money and contracts.
 
+use serde::{Deserialize, Serialize};
+
 use super::Text;
 use crate::time::Timestamp;
 
@@ -15,7 +17,7 @@ pub enum MutableColumn {
 }
 
 /// A row of `subscriptions`. Its [`MutableColumn`]s are today's values; of `mrr` [`SubscriptionEvent`]s tell the past's.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Subscription {
     /// From when features may know of it.
     pub visible_at: Timestamp,
@@ -64,7 +66,7 @@ impl MutableColumn {
 }
 
 /// The type of a row of `subscription_events`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum SubscriptionEventType {
     New,
@@ -78,7 +80,7 @@ pub enum SubscriptionEventType {
 }
 
 /// A row of `subscription_events`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct SubscriptionEvent {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -97,7 +99,7 @@ pub struct SubscriptionEvent {
 }
 
 /// A row of `invoices`. What comes after its creation is known only from its own time on.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Invoice {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -120,7 +122,7 @@ pub struct Invoice {
 }
 
 /// The type of an opportunity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum OpportunityType {
     Renewal,
@@ -129,7 +131,7 @@ pub enum OpportunityType {
 }
 
 /// A row of `opportunities`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Opportunity {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -148,7 +150,7 @@ pub struct Opportunity {
 }
 
 /// How a term ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Outcome {
     Renewed,
@@ -158,7 +160,7 @@ pub enum Outcome {
 }
 
 /// A row of `labels`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Label {
     /// The term's end.
     pub term_end: Timestamp,

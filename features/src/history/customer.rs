@@ -1,10 +1,12 @@
 //! Facts about what the customer does and says.
 
+use serde::{Deserialize, Serialize};
+
 use super::Text;
 use crate::time::Timestamp;
 
 /// The channel of usage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Channel {
     Ui,
@@ -14,7 +16,7 @@ pub enum Channel {
 }
 
 /// A row of `usage_events` (`count` 1) or `usage_daily`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Usage {
     /// The later of its event time and its knowledge time. A daily sum is known only when its day is over.
     pub visible_at: Timestamp,
@@ -35,7 +37,7 @@ pub struct Usage {
 }
 
 /// How urgent a ticket is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Priority {
     Low,
@@ -45,7 +47,7 @@ pub enum Priority {
 }
 
 /// A row of `tickets`. What comes after its creation is known only from its own time on.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Ticket {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -70,7 +72,7 @@ pub struct Ticket {
 }
 
 /// What a contact is to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum ContactRole {
     ExecutiveSponsor,
@@ -81,7 +83,7 @@ pub enum ContactRole {
 }
 
 /// A row of `contacts`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Contact {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -98,7 +100,7 @@ pub struct Contact {
 }
 
 /// The type of an activity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum ActivityType {
     Email,
@@ -111,7 +113,7 @@ pub enum ActivityType {
 }
 
 /// Who began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Initiator {
     Customer,
@@ -119,7 +121,7 @@ pub enum Initiator {
 }
 
 /// How a meeting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum ActivityStatus {
     Completed,
@@ -128,7 +130,7 @@ pub enum ActivityStatus {
 }
 
 /// A row of `activities`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Activity {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -153,7 +155,7 @@ pub struct Activity {
 }
 
 /// The kind of a survey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum SurveyKind {
     Nps,
@@ -162,7 +164,7 @@ pub enum SurveyKind {
 }
 
 /// A row of `surveys`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Survey {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -177,7 +179,7 @@ pub struct Survey {
 }
 
 /// The kind of a milestone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum MilestoneKind {
     Onboarding,
@@ -189,7 +191,7 @@ pub enum MilestoneKind {
 }
 
 /// A row of `milestones`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Milestone {
     /// The earliest time at which the row shows anything: the target's knowledge time, or the achievement.
     pub visible_at: Timestamp,

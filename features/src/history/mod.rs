@@ -6,8 +6,12 @@
 mod commercial;
 mod customer;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
 pub use commercial::{
@@ -23,10 +27,14 @@ pub use customer::{
 pub type Text = Arc<str>;
 
 /// All facts of a business, grouped by account.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct History {
-    /// Accounts in ascending order of their id; each account of any table is here.
+    /// Accounts in ascending order of their id; each account of any table is here. Of a history that was read,
+    /// only what every snapshot asks for stands here (contracts and their events, attributes, labels) and the
+    /// rest in `store`.
     pub accounts: Vec<AccountFacts>,
+    /// The facts that are not in `accounts`, packed.
+    pub store: Option<Arc<Store>>,
     /// Nothing after this is known; the latest knowledge time of any table unless configured.
     pub until: Option<Timestamp>,
     /// The one currency of all money, where the history names one.
@@ -94,9 +102,57 @@ pub struct AccountFacts {
     pub labels: Vec<Label>,
 }
 
+impl History {
+    /// The same with every fact in [`Self::accounts`]. Users of usage are numbered within their account then: which
+    /// rows have one user is known, not its id.
+    ///
+    /// # Errors
+    /// Packed facts that cannot be read back.
+    pub fn unpacked(&self) -> Result<Self, StoreError> {
+        let mut whole = Self { store: None, ..self.clone() };
+        for part in 0..self.store.as_ref().map_or(0, |store| store.ranges().len()) {
+            let Some(store) = &self.store else { break };
+            let mut loaded = store.load(part)?;
+            for account in loaded.accounts.clone() {
+                let at = account - loaded.accounts.start;
+                let facts = &mut whole.accounts[account];
+                facts.usage.extend(loaded.usage(at).iter(store.events()));
+                loaded.facts[at].take_packed().for_each(|fact| facts.add(fact));
+                facts.sort();
+            }
+        }
+        Ok(whole)
+    }
+}
+
+impl AccountFacts {
+    /// Brings each list in an order that does not depend on the order in which the facts were added.
+    pub fn sort(&mut self) {
+        sort(&mut self.subscriptions);
+        sort(&mut self.subscription_events);
+        sort(&mut self.field_changes);
+        sort(&mut self.usage);
+        sort(&mut self.tickets);
+        sort(&mut self.contacts);
+        sort(&mut self.activities);
+        sort(&mut self.surveys);
+        sort(&mut self.invoices);
+        sort(&mut self.opportunities);
+        sort(&mut self.milestones);
+        sort(&mut self.states);
+        sort(&mut self.interventions);
+        sort(&mut self.labels);
+    }
+}
+
+/// The time from which a fact may be used is its first field, so this sorts by it. Numbers are never NaN.
+fn sort<T: PartialOrd>(facts: &mut [T]) {
+    facts.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+}
+
 /// A row of `accounts`. Attributes of *today*: features never use them unless the configuration says that
 /// they are constant; decisions do.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// The parent company's account.
     pub parent_account_id: Option<Text>,
@@ -123,7 +179,7 @@ pub struct Account {
 }
 
 /// A value of an unknown column of `accounts` that the configuration declares constant.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Candidate {
     /// A number, or a boolean as 0/1.
     Number(Option<f64>),
@@ -132,7 +188,7 @@ pub enum Candidate {
 }
 
 /// A row of `account_history`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct FieldChange {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -145,7 +201,7 @@ pub struct FieldChange {
 }
 
 /// A state of an account that decisions respect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum StateKind {
     ActiveEscalation,
@@ -155,7 +211,7 @@ pub enum StateKind {
 }
 
 /// A row of `account_states`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct AccountState {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,
@@ -170,7 +226,7 @@ pub struct AccountState {
 }
 
 /// A row of `interventions`.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Intervention {
     /// The later of its event time and its knowledge time.
     pub visible_at: Timestamp,

@@ -1,6 +1,5 @@
 //! The accounts of a history while it is read: ids, aliases, and what is sorted and typed at the end.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
@@ -39,7 +38,7 @@ impl Accounts {
         for index in 0..n_candidates {
             self.type_candidate(index);
         }
-        self.facts.par_iter_mut().for_each(sort_facts);
+        self.facts.par_iter_mut().for_each(AccountFacts::sort);
         self.facts.sort_by(|a, b| a.account_id.cmp(&b.account_id));
         self.facts
     }
@@ -89,27 +88,4 @@ impl Aliases {
             None => id,
         }
     }
-}
-
-/// Brings each list in an order that does not depend on the order of the rows that were read.
-fn sort_facts(facts: &mut AccountFacts) {
-    sort(&mut facts.subscriptions);
-    sort(&mut facts.subscription_events);
-    sort(&mut facts.field_changes);
-    sort(&mut facts.usage);
-    sort(&mut facts.tickets);
-    sort(&mut facts.contacts);
-    sort(&mut facts.activities);
-    sort(&mut facts.surveys);
-    sort(&mut facts.invoices);
-    sort(&mut facts.opportunities);
-    sort(&mut facts.milestones);
-    sort(&mut facts.states);
-    sort(&mut facts.interventions);
-    sort(&mut facts.labels);
-}
-
-/// The time from which a fact may be used is its first field, so this sorts by it. Numbers are never NaN.
-fn sort<T: PartialOrd>(facts: &mut [T]) {
-    facts.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
 }

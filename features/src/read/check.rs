@@ -38,12 +38,17 @@ pub(super) struct Present {
 }
 
 /// Dates are days of some time zone: a day of grace keeps the user's today from being tomorrow in UTC.
-const GRACE: i64 = DAY;
+pub(super) const GRACE: i64 = DAY;
 
 /// How far ahead a row's own event may be planned: contracts are signed months before they start, not years.
 const PLANNING_DAYS: i64 = 731;
 
 impl Present {
+    /// The latest time, in microseconds, at which anything can have happened.
+    pub(super) fn latest(self) -> i64 {
+        (self.time + GRACE).0
+    }
+
     pub(super) fn new(config: &HistoryConfig) -> Option<Self> {
         let configured = config.until.map(|time| Self { time, why: "`until` in the configuration" });
         configured.or_else(|| config.now.map(|time| Self { time, why: "the present" }))

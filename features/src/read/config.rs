@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use super::contract::{self, ColumnSchema, TableSchema};
 
 /// How a history is read; the default reads a folder that follows the contract.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HistoryConfig {
     /// Nothing after this is known; by default the latest knowledge time of any table.
     pub until: Option<Timestamp>,
@@ -25,6 +25,8 @@ pub struct HistoryConfig {
     pub constant_subscription_columns: Vec<MutableColumn>,
     /// Settings of single tables, by the contract's name.
     pub tables: BTreeMap<String, TableConfig>,
+    /// Bytes of memory that reading and computing aim at; facts beyond it go to a temporary file.
+    pub memory: usize,
 }
 
 /// What happens to a row with a bad value.
@@ -57,11 +59,29 @@ pub struct TableConfig {
     pub ignore: Vec<String>,
 }
 
+/// Memory that reading and computing aim at, unless configured: 2 GiB hold some 60 million events.
+const MEMORY: usize = 2 << 30;
+
 /// One hour in microseconds.
 const HOUR: f64 = 3_600_000_000.0;
 
 /// The longest delay of a table: a year.
 const LONGEST_DELAY_HOURS: f64 = 8784.0;
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        Self {
+            until: None,
+            now: None,
+            on_bad_row: OnBadRow::default(),
+            usage: None,
+            constant_account_columns: Vec::new(),
+            constant_subscription_columns: Vec::new(),
+            tables: BTreeMap::new(),
+            memory: MEMORY,
+        }
+    }
+}
 
 impl HistoryConfig {
     /// Reads `[history]`; mistakes are reported to `section`.
@@ -77,6 +97,7 @@ impl HistoryConfig {
                 OnBadRow::Stop,
                 &[("stop", OnBadRow::Stop), ("reject", OnBadRow::Reject)],
             ),
+            memory: MEMORY,
             usage: section.choice(
                 "usage",
                 None,

@@ -127,10 +127,16 @@ pub(super) fn time(cells: &Cells, row: usize) -> Result<Option<Timestamp>, Reaso
     if is_epoch && time < EARLIEST_EPOCH {
         return Err(Reason::EpochTooEarly(time));
     }
-    if !(CALENDAR_START..CALENDAR_END).contains(&time) {
+    if !in_calendar(time) {
         return Err(Reason::OutsideCalendar);
     }
     Ok(Some(time))
+}
+
+/// Whether a time lies in the years that histories may tell of.
+#[inline]
+pub(super) fn in_calendar(time: Timestamp) -> bool {
+    (CALENDAR_START..CALENDAR_END).contains(&time)
 }
 
 /// The finite number in `row`.

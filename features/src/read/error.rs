@@ -49,6 +49,9 @@ pub enum ReadError {
         /// What is wrong.
         source: crate::matrix::TableError,
     },
+    /// Facts cannot be packed away.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
     /// Everything wrong with the content of the tables, the first [`LISTED_PROBLEMS`] with their place.
     #[error("{}", listed(.problems, *.n_problems))]
     Problems {

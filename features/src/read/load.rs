@@ -14,7 +14,7 @@ use super::table::Reading;
 const REQUIRED_TABLE: &str = "subscriptions";
 
 /// Everything that reading a history's folder showed: what `check` prints.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Inspection {
     /// The history; absent where there are problems.
     pub history: Option<History>,
@@ -129,11 +129,14 @@ fn finish(
     tables: Vec<TableReport>,
     notes: Vec<String>,
 ) -> Inspection {
-    let Reading { findings, accounts, known_at, currencies, .. } = reading;
+    let known_at = reading.known_at;
+    let currency = reading.currencies.keys().next().map(|code| Text::from(code.as_str()));
+    let (accounts, store, findings) = reading.finish();
     let history = (findings.n_problems == 0).then(|| History {
-        accounts: accounts.finish(config.constant_account_columns.len()),
+        accounts,
+        store,
         until: config.until.or(known_at),
-        currency: currencies.keys().next().map(|code| Text::from(code.as_str())),
+        currency,
         tables: tables
             .iter()
             .filter(|table| table.summary.n_rows > 0)

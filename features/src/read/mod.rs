@@ -12,6 +12,7 @@
 
 mod accounts;
 mod check;
+mod columnar;
 mod config;
 pub mod contract;
 mod convert;

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::history::{Candidate, TableSummary, Text};
+use crate::history::{AccountFacts, Candidate, TableSummary, Text};
+use crate::store::{Packer, Store, StoreBuilder};
 use crate::time::Timestamp;
 
 use super::accounts::{Accounts, Aliases};
 use super::check::{BadRow, Batch, Present};
+use super::columnar::{self, NotTaken, Source};
 use super::config::{HistoryConfig, OnBadRow, TableConfig};
 use super::contract::{MoneyUnit, TableSchema};
 use super::convert::{Interner, Typed, convert, minor_units};
@@ -17,7 +20,7 @@ use super::files::table_sha256;
 use super::findings::Findings;
 use super::load::TableReport;
 use super::mapping::{Mapping, resolve};
-use super::source::{Cells, RawBatch, file_name, scan};
+use super::source::{Cells, RawBatch, ending, file_name, scan};
 
 /// A history being read, table by table.
 pub(super) struct Reading<'a> {
@@ -27,11 +30,17 @@ pub(super) struct Reading<'a> {
     aliases: Aliases,
     pub(super) findings: Findings,
     pub(super) accounts: Accounts,
+    /// Where facts go that not every snapshot asks for; there from the first table of such on.
+    store: Option<Arc<StoreBuilder>>,
+    n_files: u64,
     /// The latest time at which something was known.
     pub(super) known_at: Option<Timestamp>,
     /// Each currency and where it stands first.
     pub(super) currencies: BTreeMap<String, String>,
 }
+
+/// The tables whose facts stand in the history itself: every snapshot asks for them, and they are small.
+const IN_HISTORY: [&str; 5] = ["id_map", "subscriptions", "subscription_events", "accounts", "labels"];
 
 /// One table while it is read.
 struct TableReading {
@@ -39,6 +48,8 @@ struct TableReading {
     config: TableConfig,
     table: Text,
     ids: HashSet<Text>,
+    /// For tables that are packed as they are read.
+    packer: Option<Packer>,
     n_read: usize,
     report: TableReport,
 }
@@ -59,6 +70,8 @@ impl<'a> Reading<'a> {
             aliases: Aliases::default(),
             findings: Findings::new(config.on_bad_row),
             accounts: Accounts::default(),
+            store: None,
+            n_files: 0,
             known_at: None,
             currencies: BTreeMap::new(),
         }
@@ -85,12 +98,23 @@ impl<'a> Reading<'a> {
             config: self.config.table(schema.name),
             table: self.interner.text(schema.name),
             ids: HashSet::new(),
+            packer: None,
             n_read: 0,
             report,
         };
+        if !IN_HISTORY.contains(&schema.name) && self.store.is_none() {
+            let known = self.accounts.facts.iter().map(|facts| facts.account_id.clone()).collect();
+            self.store = Some(Arc::new(StoreBuilder::new(known, self.config.memory / 2)));
+        }
         for path in paths {
             table.report.files.push(file_name(path));
+            self.n_files += 1;
+            let store = self.store.as_ref().filter(|_| !IN_HISTORY.contains(&schema.name));
+            table.packer = store.map(|store| StoreBuilder::packer(store, self.n_files));
             self.read_file(&mut table, path)?;
+            if let Some(packer) = table.packer.take() {
+                packer.finish()?;
+            }
         }
         let is_present =
             |name: &str, report: &TableReport| report.present.iter().any(|(known, _)| *known == name);
@@ -143,15 +167,64 @@ impl<'a> Reading<'a> {
         };
         table.note_columns(&mapping, &scan.columns);
         let file = MappedFile { name: &scan.file, columns: &scan.columns, mapping };
+        if self.take_columns(table, &file, path)? {
+            return Ok(());
+        }
         for raw in scan.batches {
-            self.read_batch(table, &file, &raw?);
+            self.read_batch(table, &file, &raw?)?;
         }
         Ok(())
     }
 
-    fn read_batch(&mut self, table: &mut TableReading, file: &MappedFile<'_>, raw: &RawBatch) {
+    /// Takes a file of usage column by column; whether that was possible.
+    fn take_columns(
+        &mut self,
+        table: &mut TableReading,
+        file: &MappedFile<'_>,
+        path: &Path,
+    ) -> Result<bool, ReadError> {
+        let is_daily = table.schema.name == "usage_daily";
+        let is_usage = is_daily || table.schema.name == "usage_events";
+        let (true, true, Some(store)) = (is_usage, ending(path) == Some("parquet"), &self.store) else {
+            return Ok(false);
+        };
+        let columns: Vec<&str> = table.schema.columns.iter().map(|column| column.name).collect();
+        let source = Source {
+            table: &table.table,
+            is_daily,
+            mapping: &file.mapping,
+            columns: &columns,
+            aliases: &self.aliases,
+            delay: table.config.delay,
+            present: self.present,
+            now: self.config.now,
+        };
+        match columnar::take(path, &source, store, self.n_files) {
+            Ok(taken) => {
+                table.n_read += taken.n_rows;
+                let summary = &mut table.report.summary;
+                summary.n_rows += taken.n_rows;
+                summary.first = summary.first.into_iter().chain(taken.first).min();
+                summary.last = summary.last.max(taken.last);
+                self.known_at = self.known_at.max(taken.known_at);
+                Ok(true)
+            }
+            Err(NotTaken::Unusual) => {
+                store.forget_since(self.n_files);
+                Ok(false)
+            }
+            Err(NotTaken::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn read_batch(
+        &mut self,
+        table: &mut TableReading,
+        file: &MappedFile<'_>,
+        raw: &RawBatch,
+    ) -> Result<(), ReadError> {
         if self.refuse_nested(table.schema, file, raw) {
-            return;
+            return Ok(());
         }
         let (batch, mut bad) = self.typed(table.schema, file, raw);
         let unreadable: HashSet<usize> = bad.iter().map(|bad| bad.row).collect();
@@ -174,7 +247,7 @@ impl<'a> Reading<'a> {
             table.report.summary.n_rejected += is_bad.len();
         }
         let good: Vec<usize> = (0..raw.n_rows).filter(|row| !is_bad.contains(row)).collect();
-        self.use_rows(table, file, raw, &batch, &good);
+        self.use_rows(table, file, raw, &batch, &good)
     }
 
     /// Reports, once a file, mapped columns whose type holds no single values; whether there are any.
@@ -302,7 +375,7 @@ impl<'a> Reading<'a> {
         raw: &RawBatch,
         batch: &Batch,
         good: &[usize],
-    ) {
+    ) -> Result<(), ReadError> {
         let summary = &mut table.report.summary;
         summary.n_rows += good.len();
         let currencies = batch.texts("currency");
@@ -320,9 +393,9 @@ impl<'a> Reading<'a> {
             }
         }
         if table.schema.name == "id_map" {
-            return;
+            return Ok(());
         }
-        let Some(ids) = batch.texts("account_id") else { return };
+        let Some(ids) = batch.texts("account_id") else { return Ok(()) };
         let used: Vec<UsedRow> = good
             .iter()
             .filter_map(|&row| {
@@ -336,6 +409,25 @@ impl<'a> Reading<'a> {
         if table.schema.name == "accounts" {
             self.finish_accounts(table, file, raw, &used);
         }
+        if let (Some(packer), Some(store)) = (&mut table.packer, &self.store) {
+            for used in &used {
+                let facts = &mut self.accounts.facts[used.account];
+                let place = store.accounts.place(&facts.account_id);
+                facts.take_packed().try_for_each(|fact| packer.fact(place, &fact))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts by id, and what is packed of them.
+    pub(super) fn finish(mut self) -> (Vec<AccountFacts>, Option<Arc<Store>>, Findings) {
+        let store = self.store.take().and_then(Arc::into_inner);
+        for id in store.as_ref().map(|store| store.accounts.ids()).unwrap_or_default() {
+            self.accounts.position(&id);
+        }
+        let accounts = self.accounts.finish(self.config.constant_account_columns.len());
+        let store = store.map(|store| Arc::new(store.finish(&accounts)));
+        (accounts, store, self.findings)
     }
 
     /// Parents by their account's id, and the columns that the configuration declares constant.

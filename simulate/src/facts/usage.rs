@@ -1,9 +1,12 @@
 //! `usage_events`: seats that are used, how often, and for what.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{
+    ArrayRef, Float64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+};
+use arrow::error::ArrowError;
 use holdfast_features::Timestamp;
 use rand::{Rng, RngExt};
 
@@ -11,7 +14,7 @@ use super::Arriving;
 use crate::draw::{between, chance, count, later, log_normal, moment_of_week, normal, pick, sigmoid, whole};
 use crate::latent::USAGE;
 use crate::life::Life;
-use crate::record::{Columns, Record};
+use crate::profile::account_id;
 
 /// In the order in which customers discover them.
 const EVENTS: [&str; 14] = [
@@ -47,15 +50,30 @@ struct Use {
     channel: &'static str,
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct UsageRow {
-    account_id: Arc<str>,
+/// One event. There are far more of these than of all other rows: a row is small and owns nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UsageRow {
     account: u32,
     used: Use,
     occurred_at: Timestamp,
-    received_at: Timestamp,
+    pub(crate) received_at: Timestamp,
     value: Option<f64>,
 }
+
+/// A column of the table, in the contract's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsageColumn {
+    Account,
+    User,
+    Event,
+    OccurredAt,
+    ReceivedAt,
+    Value,
+    Channel,
+}
+
+/// The table's name in the contract.
+pub(crate) const USAGE_EVENTS: &str = "usage_events";
 
 pub(super) fn events(life: &Life, scale: f64, rng: &mut impl Rng) -> Vec<UsageRow> {
     let temper = &life.profile.temper;
@@ -130,7 +148,6 @@ fn row(life: &Life, occurred_at: Timestamp, used: Use, rng: &mut impl Rng) -> Us
     let carries_value =
         matches!(used.event, "data_imported" | "report_exported" | "bulk_import" | "records_written");
     UsageRow {
-        account_id: life.profile.account_id.clone(),
         account: life.profile.index,
         used,
         occurred_at,
@@ -139,24 +156,76 @@ fn row(life: &Life, occurred_at: Timestamp, used: Use, rng: &mut impl Rng) -> Us
     }
 }
 
-impl Record for UsageRow {
-    const TABLE: &'static str = "usage_events";
+impl UsageColumn {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Account,
+        Self::User,
+        Self::Event,
+        Self::OccurredAt,
+        Self::ReceivedAt,
+        Self::Value,
+        Self::Channel,
+    ];
 
-    fn columns(rows: &Columns<'_, Self>) -> Vec<(&'static str, ArrayRef)> {
-        let user = |row: &Self| match row.used.user {
-            User::Person(number) => format!("user-{:05}-{number}", row.account),
-            User::Service(number) => format!("service-{:05}-{number}", row.account),
-        };
-        vec![
-            ("account_id", rows.text(|row| &row.account_id)),
-            ("user_id", rows.optional_text(|row| Some(Cow::from(user(row))))),
-            ("event", rows.text(|row| row.used.event)),
-            ("occurred_at", rows.time(|row| Some(row.occurred_at))),
-            ("received_at", rows.time(|row| Some(row.received_at))),
-            ("value", rows.number(|row| row.value)),
-            ("channel", rows.text(|row| row.used.channel)),
-        ]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account_id",
+            Self::User => "user_id",
+            Self::Event => "event",
+            Self::OccurredAt => "occurred_at",
+            Self::ReceivedAt => "received_at",
+            Self::Value => "value",
+            Self::Channel => "channel",
+        }
     }
+
+    /// The column of `rows`.
+    pub(crate) fn array(self, rows: &[UsageRow]) -> ArrayRef {
+        let times = |get: fn(&UsageRow) -> Timestamp| -> ArrayRef {
+            let times = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| get(row).0));
+            Arc::new(times.with_timezone("UTC"))
+        };
+        match self {
+            Self::Account => Arc::new(accounts(rows)),
+            Self::User => Arc::new(users(rows)),
+            Self::Event => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.used.event))),
+            Self::OccurredAt => times(|row| row.occurred_at),
+            Self::ReceivedAt => times(|row| row.received_at),
+            Self::Value => Arc::new(rows.iter().map(|row| row.value).collect::<Float64Array>()),
+            Self::Channel => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.used.channel))),
+        }
+    }
+}
+
+/// An empty batch with the table's schema.
+pub(crate) fn no_rows() -> Result<RecordBatch, ArrowError> {
+    let columns = UsageColumn::ALL.map(|column| (column.name(), column.array(&[]), true));
+    RecordBatch::try_from_iter_with_nullable(columns)
+}
+
+fn accounts(rows: &[UsageRow]) -> StringArray {
+    let mut texts = StringBuilder::with_capacity(rows.len(), rows.len() * 10);
+    for run in rows.chunk_by(|a, b| a.account == b.account) {
+        let id = account_id(run[0].account);
+        for _ in run {
+            texts.append_value(&id);
+        }
+    }
+    texts.finish()
+}
+
+fn users(rows: &[UsageRow]) -> StringArray {
+    let mut texts = StringBuilder::with_capacity(rows.len(), rows.len() * 14);
+    for row in rows {
+        let (kind, number) = match row.used.user {
+            User::Person(number) => ("user", number),
+            User::Service(number) => ("service", number),
+        };
+        // Writing to memory never fails.
+        let _ = write!(texts, "{kind}-{:05}-{number}", row.account);
+        texts.append_value("");
+    }
+    texts.finish()
 }
 
 impl Arriving for UsageRow {

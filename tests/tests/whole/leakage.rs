@@ -159,7 +159,7 @@ fn features(appended: &[Appended], specs: Option<&[FeatureSpec]>) -> FeatureTabl
     write(folder.path(), appended);
     let history = read::history(folder.path(), &HistoryConfig::default()).unwrap();
     let key = Key { account_id: "A".into(), as_of: Timestamp::parse(AS_OF).unwrap(), subscription_id: None };
-    let learnt = compute::specs(&history, &ComputeConfig::default());
+    let learnt = compute::specs(&history, &ComputeConfig::default()).unwrap();
     compute::table(&history, &[key], specs.unwrap_or(&learnt)).unwrap()
 }
 

@@ -22,7 +22,7 @@ use crate::rows::labelled;
 /// # Errors
 /// A configuration or a folder that cannot be read at all; everything else is told.
 pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     let stage = progress.stage("reading the history", 0);
     let inspection =
         read::inspect(&args.history, &HistoryConfig { now: Some(now), ..config.history.clone() })?;
@@ -97,7 +97,7 @@ fn usable(
         format_args!("Known until {}; {} accounts", source.until, count(source.history.accounts.len())),
     );
     text.push_str("Features\n");
-    let groups = feature_groups(&source.history, &source.specs(config)).into_iter().map(|group| {
+    let groups = feature_groups(&source.history, &source.specs(config)?).into_iter().map(|group| {
         let dimension = group.dimension.map_or("", holdfast_features::Dimension::name).to_owned();
         let state = if group.off_because.is_none() { "on" } else { "off" };
         let said = group.off_because.unwrap_or_else(|| format!("{} features", group.features));

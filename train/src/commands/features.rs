@@ -1,5 +1,6 @@
 //! `features`: the feature matrix of a history.
 
+use holdfast_features::compute::{self, Key};
 use holdfast_features::{Role, Timestamp, write};
 
 use crate::TrainError;
@@ -15,20 +16,26 @@ use crate::progress::Progress;
 /// Input that cannot be used, and the system's refusal to write.
 pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
     super::check_ending(&args.out)?;
-    let config = Config::load(args.input.config.as_deref())?;
+    let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
     let When { as_of, snapshots } = &args.when;
     let snapshots = match snapshots {
         Some(path) => source.requested(&config, path)?,
         None => source.active_at(&config, as_of)?,
     };
-    let specs = source.specs(&config);
-    let observed = source.observe(snapshots, &specs, progress)?;
-    write::feature_file(&args.out, &observed.keys(), &observed.table)?;
+    let specs = match args.only.as_slice() {
+        [] => source.specs(&config)?,
+        names => compute::specs_of(&source.history, names)?,
+    };
+    let keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
+    drop(snapshots);
+    let stage = progress.stage("computing features", keys.len());
+    write::computed_features(&args.out, &source.history, &keys, &specs, |n_rows| stage.more(n_rows as u64))?;
+    drop(stage);
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     Ok(format!(
         "{} rows of {} features and {} context columns: {}\n",
-        count(observed.snapshots.len()),
+        count(keys.len()),
         count(n_features),
         count(specs.len() - n_features),
         args.out.display()

@@ -23,7 +23,7 @@ use crate::progress::Progress;
 /// Input that cannot be used, a model of the other kind, and the system's refusal to write.
 pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
     super::check_ending(&args.out)?;
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     let model = model_ref(&args.registry, args.model.as_deref())?;
     let bundle = Registry::at(&args.registry).load(&model)?;
     let reference = format!("{}@{}", bundle.manifest.name, bundle.manifest.version);

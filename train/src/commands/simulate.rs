@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use holdfast_simulate::{Business, simulate};
+use holdfast_simulate::{Business, UsageFiles, simulate, usage_scale};
 
 use crate::TrainError;
 use crate::cli::SimulateArgs;
@@ -14,11 +14,16 @@ use crate::progress::Progress;
 /// # Errors
 /// Parameters out of range, a folder that holds something else, or the system's refusal.
 pub(super) fn run(args: &SimulateArgs, progress: &Progress) -> Result<String, TrainError> {
-    let business =
-        Business { n_accounts: args.accounts, n_months: args.months, seed: args.seed, ..Business::default() }
-            .check()?;
+    let params =
+        Business { n_accounts: args.accounts, n_months: args.months, seed: args.seed, ..Business::default() };
+    let mut business = params.check()?;
+    if let Some(n_events) = args.events {
+        business = Business { usage_scale: usage_scale(&business, n_events)?, ..params }.check()?;
+    }
+    let usage_files = if args.monthly { UsageFiles::Monthly } else { UsageFiles::One };
     let stage = progress.stage("accounts", usize::try_from(args.accounts).unwrap_or(usize::MAX));
-    let written = simulate(&business).write(&args.out, |done| stage.at(u64::from(done)))?;
+    let simulation = simulate(&business).with_usage_files(usage_files);
+    let written = simulation.write(&args.out, |done| stage.at(u64::from(done)))?;
     drop(stage);
     let rows: Vec<Vec<String>> =
         written.tables.iter().map(|(table, n_rows)| vec![(*table).to_owned(), count(*n_rows)]).collect();

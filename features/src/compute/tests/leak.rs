@@ -46,7 +46,7 @@ proptest! {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let before = random_history(&mut rng);
         let as_of = START.plus_days(day) + hours * 3_600_000_000;
-        let specs = specs(&before, &ComputeConfig::default());
+        let specs = specs(&before, &ComputeConfig::default()).unwrap();
         let mut after = before.clone();
         for facts in &mut after.accounts {
             random::change_the_future(&mut rng, facts, as_of);
@@ -63,7 +63,7 @@ proptest! {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let before = random_history(&mut rng);
         let as_of = START.plus_days(day);
-        let specs = specs(&before, &ComputeConfig::default());
+        let specs = specs(&before, &ComputeConfig::default()).unwrap();
         let mut after = before.clone();
         after.accounts.iter_mut().for_each(|facts| random::change_today(&mut rng, facts, as_of));
         let told = table(&before, &keys(&[as_of]), &specs).unwrap();
@@ -75,7 +75,7 @@ proptest! {
     fn neighbours_order_and_threads_do_not_show(seed in any::<u64>()) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let history = random_history(&mut rng);
-        let specs = specs(&history, &ComputeConfig::default());
+        let specs = specs(&history, &ComputeConfig::default()).unwrap();
         let times: Vec<Timestamp> = (0..6).map(|step| START.plus_days(step * 60 + 3)).collect();
         let keys = keys(&times);
         let together = table(&history, &keys, &specs).unwrap();
@@ -106,7 +106,7 @@ fn the_random_histories_fill_every_feature() {
     let mut history = random::history(&mut rng, 40, 12);
     let as_of = START.plus_days(390);
     history.until = Some(as_of);
-    let specs = specs(&history, &ComputeConfig::default());
+    let specs = specs(&history, &ComputeConfig::default()).unwrap();
     let keys: Vec<Key> = (0..40).map(|index| key(&format!("a{index:02}"), as_of)).collect();
     let table = table(&history, &keys, &specs).unwrap();
     let empty: Vec<&str> = specs

@@ -57,7 +57,7 @@ fn history(facts: AccountFacts, constant: &[MutableColumn]) -> History {
 }
 
 fn roles(history: &History) -> Vec<(&'static str, Role)> {
-    let specs = specs(history, &ComputeConfig::default());
+    let specs = specs(history, &ComputeConfig::default()).unwrap();
     let role = |name: &str| specs.iter().find(|spec| spec.name == name).unwrap().role;
     OF_TODAY.iter().map(|name| (*name, role(name))).collect()
 }
@@ -68,7 +68,7 @@ fn features(history: &History) -> Vec<&'static str> {
 
 fn at_dates(history: &History, dates: &[&str]) -> FeatureTable {
     let keys: Vec<Key> = dates.iter().map(|date| key("acme", at(date))).collect();
-    table(history, &keys, &specs(history, &ComputeConfig::default())).unwrap()
+    table(history, &keys, &specs(history, &ComputeConfig::default()).unwrap()).unwrap()
 }
 
 #[test]
@@ -103,7 +103,10 @@ fn columns_named_constant_are_features_at_every_date() {
     let table = at_dates(&all, &[PAST]);
     assert_eq!(table.row(0).number("arr"), Some(1200.0));
     assert_eq!(table.row(0).text("plan"), Some("pro"));
-    assert_eq!(specs(&all, &ComputeConfig::default()).iter().filter(|spec| spec.name == "plan").count(), 1);
+    assert_eq!(
+        specs(&all, &ComputeConfig::default()).unwrap().iter().filter(|spec| spec.name == "plan").count(),
+        1
+    );
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn revenue_that_the_renewal_history_tells_is_a_feature() {
     history.accounts.push(untold);
     assert_eq!(features(&history), ["arr"]);
     let keys = [key("acme", at(PAST)), key("zeta", at(PAST)), key("zeta", at(UNTIL))];
-    let table = table(&history, &keys, &specs(&history, &ComputeConfig::default())).unwrap();
+    let table = table(&history, &keys, &specs(&history, &ComputeConfig::default()).unwrap()).unwrap();
     let arr = |row: usize| table.row(row).number("arr");
     assert_eq!((arr(0), arr(1), arr(2)), (Some(960.0), None, Some(1200.0)));
 }
@@ -125,7 +128,7 @@ fn revenue_that_the_renewal_history_tells_is_a_feature() {
 #[test]
 fn a_stored_specification_computes_the_same_without_the_configuration() {
     let declared = history(facts(), &MutableColumn::ALL);
-    let stored = specs(&declared, &ComputeConfig::default());
+    let stored = specs(&declared, &ComputeConfig::default()).unwrap();
     let keys = [key("acme", at(PAST)), key("acme", at(UNTIL))];
     let trained = table(&declared, &keys, &stored).unwrap();
     let served = table(&history(facts(), &[]), &keys, &stored).unwrap();

@@ -22,6 +22,7 @@ fn used(event: &str, user: &str, time: &str) -> Usage {
 
 fn history(facts: AccountFacts, tables: &[&'static str]) -> History {
     History {
+        store: None,
         accounts: vec![facts],
         until: Some(at("2025-01-01")),
         currency: Some("EUR".into()),
@@ -32,7 +33,7 @@ fn history(facts: AccountFacts, tables: &[&'static str]) -> History {
 }
 
 fn at_day<T>(history: &History, as_of: &str, read: impl FnOnce(Row<'_>) -> T) -> T {
-    let specs = specs(history, &ComputeConfig::default());
+    let specs = specs(history, &ComputeConfig::default()).unwrap();
     let table = table(history, &[key("acme", at(as_of))], &specs).unwrap();
     read(table.row(0))
 }
@@ -161,12 +162,12 @@ fn an_unpaid_invoice_is_overdue_until_it_is_known_to_be_paid() {
 #[test]
 fn every_dimension_has_features_and_decisions_find_their_columns() {
     let all = ["usage_events", "tickets", "activities", "surveys", "invoices", "contacts"];
-    let full = specs(&history(account(Vec::new()), &all), &ComputeConfig::default());
+    let full = specs(&history(account(Vec::new()), &all), &ComputeConfig::default()).unwrap();
     for dimension in Dimension::ALL {
         let own = full.iter().filter(|s| s.dimension == Some(dimension) && s.role == Role::Feature);
         assert!(own.count() >= 12, "{dimension:?}");
     }
-    let bare = specs(&history(account(Vec::new()), &[]), &ComputeConfig::default());
+    let bare = specs(&history(account(Vec::new()), &[]), &ComputeConfig::default()).unwrap();
     for name in [
         "arr",
         "days_to_term_end",
@@ -211,7 +212,7 @@ fn stages_do_not_depend_on_which_columns_are_asked_for() {
         value: None,
     }];
     let history = history(facts, &["subscriptions", "usage_events", "milestones"]);
-    let mut only_stage = specs(&history, &ComputeConfig::default());
+    let mut only_stage = specs(&history, &ComputeConfig::default()).unwrap();
     only_stage.retain(|spec| spec.name == "stage");
     let keys = [key("acme", at("2024-01-25"))];
     let alone = table(&history, &keys, &only_stage).unwrap();

@@ -78,9 +78,7 @@ impl Cells {
         if array.is_null(row) {
             return None;
         }
-        let text = array.value(row).trim();
-        let is_missing = text.is_empty() || text == "\\N" || text.eq_ignore_ascii_case("null");
-        (!is_missing).then_some(text)
+        clean(array.value(row))
     }
 
     /// The cell in `row` as text; whole floating-point numbers without their point. `None` where missing.
@@ -97,6 +95,13 @@ impl Cells {
         };
         Some(Cow::Owned(shown))
     }
+}
+
+/// The trimmed text; `None` for what stands for a missing one.
+pub(super) fn clean(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let is_missing = text.is_empty() || text == "\\N" || text.eq_ignore_ascii_case("null");
+    (!is_missing).then_some(text)
 }
 
 /// Opens a table file; the format is told by its ending.

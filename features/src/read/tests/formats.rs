@@ -12,9 +12,9 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::history::AccountFacts;
-use crate::read::{HistoryConfig, history};
+use crate::read::HistoryConfig;
 
-use super::{SUBSCRIPTIONS, folder, lines, put};
+use super::{SUBSCRIPTIONS, folder, history, lines, put};
 
 fn invoices_of(dir: &TempDir) -> Vec<AccountFacts> {
     history(dir.path(), &HistoryConfig::default()).unwrap().accounts

@@ -1,11 +1,11 @@
 //! What a folder that follows the contract is read as.
 
 use crate::history::{Candidate, Priority};
-use crate::read::{HistoryConfig, OnBadRow, TableConfig, UsageTable, history, inspect};
+use crate::read::{HistoryConfig, OnBadRow, TableConfig, UsageTable, inspect};
 use crate::settings::Settings;
 use crate::time::{DAY, Timestamp};
 
-use super::{SUBSCRIPTIONS, folder, lines, read};
+use super::{SUBSCRIPTIONS, folder, history, lines, read};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -65,7 +65,7 @@ fn users_of_product_analytics_are_joined_to_accounts() {
     let history = history(folder(&files).path(), &config).unwrap();
     let users: Vec<_> =
         history.accounts[0].usage.iter().map(|usage| usage.user_id.as_deref().unwrap()).collect();
-    assert_eq!(users, ["u1", "u2"]);
+    assert_eq!(users, ["0", "1"], "two users, by number");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn bad_rows_are_set_aside_with_their_reasons() {
     let config = HistoryConfig { on_bad_row: OnBadRow::Reject, ..HistoryConfig::default() };
     let dir = folder(&[("subscriptions.csv", SUBSCRIPTIONS), ("usage_daily.csv", usage)]);
     let inspection = inspect(dir.path(), &config).unwrap();
-    let history = inspection.history.unwrap();
+    let history = inspection.history.unwrap().unpacked().unwrap();
     assert_eq!(history.accounts[0].usage.len(), 1);
     assert_eq!((history.tables[1].n_rows, history.tables[1].n_rejected), (1, 3));
     let rejects: Vec<_> = inspection.rejects.iter().map(ToString::to_string).collect();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{HistoryConfig, Problem, ReadError, history};
+use super::{HistoryConfig, Problem, ReadError};
 use crate::history::History;
 
 /// A subscriptions table that is right.
@@ -38,6 +38,11 @@ fn put(dir: &Path, name: &str, content: &[u8]) -> PathBuf {
 
 fn read(files: &[(&str, &str)]) -> Result<History, ReadError> {
     history(folder(files).path(), &HistoryConfig::default())
+}
+
+/// A history with every fact in its accounts.
+fn history(dir: &Path, config: &HistoryConfig) -> Result<History, ReadError> {
+    Ok(super::history(dir, config)?.unpacked()?)
 }
 
 /// The problems of an error, as a user reads them.

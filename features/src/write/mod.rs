@@ -3,6 +3,8 @@
 //! Every file of the product goes through [`atomically`]: a reader, or a crash, sees either the old file or
 //! the complete new one.
 
+mod computed;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -17,10 +19,12 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+pub use computed::{ComputedError, computed_features};
+
 use crate::history::Text;
 use crate::matrix::{Column, FeatureTable, RowKey};
 use crate::read::Reject;
-use crate::spec::Kind;
+use crate::spec::{FeatureSpec, Kind};
 use crate::time::Timestamp;
 
 /// The key of a feature file's format version in its metadata.
@@ -171,16 +175,41 @@ pub fn feature_file(path: &Path, keys: &[RowKey], table: &FeatureTable) -> Resul
         };
         columns.push(OutputColumn::new(spec.name.clone(), values));
     }
-    let specs = serde_json::to_string(table.specs()).map_err(|error| WriteError::Io {
+    let metadata = feature_metadata(table.specs()).map_err(|source| WriteError::Io {
         path: path.to_owned(),
         action: "encode the feature specs",
-        source: error.into(),
+        source,
     })?;
-    let metadata = vec![
+    write_columns(path, &columns, metadata)
+}
+
+/// What makes a Parquet file a feature file.
+fn feature_metadata(specs: &[FeatureSpec]) -> io::Result<Vec<KeyValue>> {
+    let specs = serde_json::to_string(specs)?;
+    Ok(vec![
         KeyValue::new(FORMAT_KEY.to_owned(), FORMAT.to_owned()),
         KeyValue::new(SPECS_KEY.to_owned(), specs),
-    ];
-    write_columns(path, &columns, metadata)
+    ])
+}
+
+/// A file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Parquet,
+    Csv,
+    Ndjson,
+}
+
+impl Format {
+    /// By the ending of `path`.
+    fn of(path: &Path) -> Result<Self, WriteError> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("parquet") => Ok(Self::Parquet),
+            Some("csv") => Ok(Self::Csv),
+            Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
+            _ => Err(WriteError::Ending(path.to_owned())),
+        }
+    }
 }
 
 fn booleans(name: &str, values: &[f64]) -> Result<Values, WriteError> {
@@ -207,12 +236,19 @@ fn write_columns(path: &Path, columns: &[OutputColumn], metadata: Vec<KeyValue>)
             return Err(WriteError::ColumnTwice(column.name.clone()));
         }
     }
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("parquet") => atomically(path, |file| write_parquet(file, columns, metadata)),
-        Some("csv") => atomically(path, |file| write_csv(file, columns, n_rows)),
-        Some("ndjson" | "jsonl") => atomically(path, |file| write_ndjson(file, columns, n_rows)),
-        _ => Err(WriteError::Ending(path.to_owned())),
+    match Format::of(path)? {
+        Format::Parquet => atomically(path, |file| write_parquet(file, columns, metadata)),
+        Format::Csv => atomically(path, |file| file.write_all(&csv_rows(columns, true)?)),
+        Format::Ndjson => atomically(path, |file| file.write_all(&ndjson_rows(columns, true)?)),
     }
+}
+
+fn parquet_properties(metadata: Vec<KeyValue>) -> io::Result<WriterProperties> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(io::Error::other)?))
+        .set_created_by(concat!("holdfast ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(metadata))
+        .build())
 }
 
 fn write_parquet(
@@ -222,11 +258,7 @@ fn write_parquet(
 ) -> io::Result<()> {
     let arrays = columns.iter().map(|column| (column.name.as_str(), arrow_array(&column.values), true));
     let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(io::Error::other)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(io::Error::other)?))
-        .set_created_by(concat!("holdfast ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_key_value_metadata(Some(metadata))
-        .build();
+    let properties = parquet_properties(metadata)?;
     let mut writer =
         ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(io::Error::other)?;
     writer.write(&batch).map_err(io::Error::other)?;
@@ -252,13 +284,16 @@ fn arrow_array(values: &Values) -> ArrayRef {
     }
 }
 
-fn write_csv(file: &mut BufWriter<File>, columns: &[OutputColumn], n_rows: usize) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(file);
-    writer.write_record(columns.iter().map(|column| column.name.as_str()))?;
-    for row in 0..n_rows {
+/// The rows as CSV, below their header where `is_first`.
+fn csv_rows(columns: &[OutputColumn], is_first: bool) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if is_first {
+        writer.write_record(columns.iter().map(|column| column.name.as_str()))?;
+    }
+    for row in 0..columns.first().map_or(0, |column| column.values.len()) {
         writer.write_record(columns.iter().map(|column| csv_cell(&column.values, row)))?;
     }
-    writer.flush()
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn csv_cell(values: &Values, row: usize) -> String {
@@ -272,24 +307,26 @@ fn csv_cell(values: &Values, row: usize) -> String {
     }
 }
 
-fn write_ndjson(file: &mut BufWriter<File>, columns: &[OutputColumn], n_rows: usize) -> io::Result<()> {
-    for row in 0..n_rows {
+/// The rows as NDJSON, which has no header.
+fn ndjson_rows(columns: &[OutputColumn], _is_first: bool) -> io::Result<Vec<u8>> {
+    let mut file = Vec::new();
+    for row in 0..columns.first().map_or(0, |column| column.values.len()) {
         for (index, column) in columns.iter().enumerate() {
-            file.write_all(if index == 0 { b"{" } else { b"," })?;
-            serde_json::to_writer(&mut *file, &column.name)?;
-            file.write_all(b":")?;
+            file.push(if index == 0 { b'{' } else { b',' });
+            serde_json::to_writer(&mut file, &column.name)?;
+            file.push(b':');
             match &column.values {
-                Values::Text(values) => serde_json::to_writer(&mut *file, &values[row])?,
+                Values::Text(values) => serde_json::to_writer(&mut file, &values[row])?,
                 // JSON has no NaN: serde_json writes it as null.
-                Values::Number(values) => serde_json::to_writer(&mut *file, &values[row])?,
-                Values::Integer(values) => serde_json::to_writer(&mut *file, &values[row])?,
-                Values::Boolean(values) => serde_json::to_writer(&mut *file, &values[row])?,
-                Values::Time(values) => serde_json::to_writer(&mut *file, &values[row])?,
+                Values::Number(values) => serde_json::to_writer(&mut file, &values[row])?,
+                Values::Integer(values) => serde_json::to_writer(&mut file, &values[row])?,
+                Values::Boolean(values) => serde_json::to_writer(&mut file, &values[row])?,
+                Values::Time(values) => serde_json::to_writer(&mut file, &values[row])?,
             }
         }
-        file.write_all(b"}\n")?;
+        file.extend_from_slice(b"}\n");
     }
-    Ok(())
+    Ok(file)
 }
 
 /// The shortest decimal that reads back as the same bits.

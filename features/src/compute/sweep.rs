@@ -1,0 +1,232 @@
+//! All accounts through the kernel: part by part of the history, on all threads, handed out in one order.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use super::plan::Plan;
+use super::rows::{Account, Kernel, own_usage};
+use super::usage_window::Sweeping;
+use super::{ComputeError, Key, Whole, blank_columns};
+use crate::history::{AccountFacts, History, Text};
+use crate::matrix::Column;
+use crate::spec::FeatureSpec;
+use crate::store::{Part, StoreError};
+
+/// Some rows of a feature table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computed {
+    /// The positions of their keys, in the order of account and time.
+    pub rows: Vec<usize>,
+    /// The columns, in the order of the specs.
+    pub columns: Vec<Column>,
+}
+
+/// Rows that are computed and handed out together: a row group of a feature file. Cut by accounts and keys alone,
+/// never by threads or memory, so that neither shows in a file.
+pub(crate) const GROUP_ROWS: usize = 16_384;
+/// Accounts of a part of a history that is not packed.
+const PART_ACCOUNTS: usize = 64;
+
+/// A key among its account's.
+struct Wanted {
+    account: usize,
+    row: usize,
+}
+
+/// Computes the features of `specs` for `keys` and hands them out in groups, in the order of account and time: each
+/// group goes through `encode` on the thread that computed it and through `commit` on this one, in order.
+///
+/// # Errors
+/// As [`super::table`], and whatever `encode` and `commit` return.
+pub fn sweep<T: Send, E: From<ComputeError> + Send>(
+    history: &History,
+    keys: &[Key],
+    specs: &[FeatureSpec],
+    encode: impl Fn(Computed) -> Result<T, E> + Sync,
+    commit: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let plan = Plan::new(history, specs)?;
+    let whole = Whole::of(history, &plan);
+    let wanted = wanted(history, keys)?;
+    let names = event_names(history);
+    let slot_of: Vec<Option<usize>> =
+        names.iter().map(|name| plan.events.iter().position(|event| event == name)).collect();
+    let run = Run {
+        history,
+        keys,
+        specs,
+        plan: &plan,
+        whole: &whole,
+        names: &names,
+        sweeping: Sweeping { slot_of: &slot_of, n_named: plan.events.len(), is_daily: whole.usage_is_daily },
+    };
+    let groups = groups(&parts(history), &wanted);
+    in_order(groups.len(), |group| encode(run.group(&groups[group])?), commit)
+}
+
+/// The events of the history's usage, ascending.
+pub(super) fn event_names(history: &History) -> Cow<'_, [Text]> {
+    let own: BTreeSet<&Text> =
+        history.accounts.iter().flat_map(|facts| &facts.usage).map(|row| &row.event).collect();
+    match &history.store {
+        Some(store) => Cow::Borrowed(store.events()),
+        None => Cow::Owned(own.into_iter().cloned().collect()),
+    }
+}
+
+/// The ranges of accounts that are taken together.
+pub(super) fn parts(history: &History) -> Vec<Range<usize>> {
+    match &history.store {
+        Some(store) => store.ranges().to_vec(),
+        None => {
+            let n = history.accounts.len();
+            (0..n).step_by(PART_ACCOUNTS).map(|start| start..(start + PART_ACCOUNTS).min(n)).collect()
+        }
+    }
+}
+
+/// The packed facts of the part at that position, if the history has such.
+pub(super) fn load(history: &History, part: usize) -> Result<Option<Part>, StoreError> {
+    history.store.as_ref().map(|store| store.load(part)).transpose()
+}
+
+/// The keys by account and time.
+fn wanted(history: &History, keys: &[Key]) -> Result<Vec<Wanted>, ComputeError> {
+    let mut wanted = Vec::with_capacity(keys.len());
+    let mut last: Option<(&Text, usize)> = None;
+    for (row, key) in keys.iter().enumerate() {
+        let account = match last.filter(|(id, _)| **id == key.account_id) {
+            Some((_, account)) => account,
+            None => history
+                .accounts
+                .binary_search_by(|facts| facts.account_id.cmp(&key.account_id))
+                .map_err(|_| ComputeError::UnknownAccount { row, account_id: key.account_id.clone() })?,
+        };
+        last = Some((&key.account_id, account));
+        wanted.push(Wanted { account, row });
+    }
+    wanted.sort_by_key(|one| (one.account, keys[one.row].as_of, one.row));
+    Ok(wanted)
+}
+
+/// Some parts in a row, each with its keys.
+type Group<'a> = Vec<(usize, &'a [Wanted])>;
+
+fn groups<'a>(parts: &[Range<usize>], mut wanted: &'a [Wanted]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let mut n_rows = GROUP_ROWS;
+    for (part, accounts) in parts.iter().enumerate() {
+        let (own, rest) = wanted.split_at(wanted.partition_point(|one| one.account < accounts.end));
+        wanted = rest;
+        if own.is_empty() {
+            continue;
+        }
+        if n_rows >= GROUP_ROWS {
+            groups.push(Vec::new());
+            n_rows = 0;
+        }
+        n_rows += own.len();
+        if let Some(group) = groups.last_mut() {
+            group.push((part, own));
+        }
+    }
+    groups
+}
+
+/// All that a group needs.
+struct Run<'a> {
+    history: &'a History,
+    keys: &'a [Key],
+    specs: &'a [FeatureSpec],
+    plan: &'a Plan,
+    whole: &'a Whole<'a>,
+    names: &'a [Text],
+    sweeping: Sweeping<'a>,
+}
+
+impl Run<'_> {
+    fn group(&self, group: &Group<'_>) -> Result<Computed, ComputeError> {
+        let n_rows = group.iter().map(|(_, wanted)| wanted.len()).sum();
+        let mut columns = blank_columns(self.specs, 0);
+        let mut rows = Vec::with_capacity(n_rows);
+        let mut kernel = Kernel::default();
+        for &(part, wanted) in group {
+            let loaded = load(self.history, part)?;
+            for of_account in wanted.chunk_by(|a, b| a.account == b.account) {
+                let own: Vec<&Key> = of_account.iter().map(|one| &self.keys[one.row]).collect();
+                let facts = &self.history.accounts[of_account[0].account];
+                match &loaded {
+                    Some(part) => {
+                        let at = of_account[0].account - part.accounts.start;
+                        let facts = Cow::Owned(merged(facts, &part.facts[at]));
+                        let account = Account { facts, usage: part.usage(at) };
+                        kernel.append(&account, &own, self.plan, self.sweeping, self.whole, &mut columns);
+                    }
+                    None => {
+                        let usage = own_usage(facts, self.names);
+                        let account = Account { facts: Cow::Borrowed(facts), usage: usage.of(0) };
+                        kernel.append(&account, &own, self.plan, self.sweeping, self.whole, &mut columns);
+                    }
+                }
+                rows.extend(of_account.iter().map(|one| one.row));
+            }
+        }
+        Ok(Computed { rows, columns })
+    }
+}
+
+/// What the history itself holds of an account and what was packed of it.
+fn merged(core: &AccountFacts, packed: &AccountFacts) -> AccountFacts {
+    AccountFacts {
+        account_id: core.account_id.clone(),
+        account: core.account.clone(),
+        subscriptions: core.subscriptions.clone(),
+        subscription_events: core.subscription_events.clone(),
+        labels: core.labels.clone(),
+        ..packed.clone()
+    }
+}
+
+/// Works on all of `0..n` on all threads and commits each result on this one, in order. Threads run ahead of the
+/// slowest by a few results only, so that memory stays bounded.
+pub(crate) fn in_order<T: Send, E: Send>(
+    n: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+    mut commit: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let n_threads = rayon::current_num_threads().min(n).max(1);
+    if n_threads == 1 {
+        return (0..n).try_for_each(|index| commit(work(index)?));
+    }
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(n_threads);
+        for _ in 0..n_threads {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    // A closed channel means that an earlier result failed.
+                    if index >= n || sender.send((index, work(index))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut committed = 0;
+        for (index, result) in receiver {
+            waiting.insert(index, result);
+            while let Some(result) = waiting.remove(&committed) {
+                commit(result?)?;
+                committed += 1;
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,129 @@
+//! One fact of any table as bytes: what the store packs, and what a cluster sends between its machines.
+
+use std::mem::take;
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::bytes::{Damaged, Reader, put};
+use crate::history::{
+    Account, AccountFacts, AccountState, Activity, Contact, FieldChange, Intervention, Invoice, Label,
+    Milestone, Opportunity, Subscription, SubscriptionEvent, Survey, Ticket, Usage,
+};
+
+/// A row of a table, with the time from which it may be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a variant a table of the contract")]
+pub enum Fact {
+    Account(Account),
+    Subscription(Subscription),
+    SubscriptionEvent(SubscriptionEvent),
+    FieldChange(FieldChange),
+    Usage(Usage),
+    Ticket(Ticket),
+    Contact(Contact),
+    Activity(Activity),
+    Survey(Survey),
+    Invoice(Invoice),
+    Opportunity(Opportunity),
+    Milestone(Milestone),
+    State(AccountState),
+    Intervention(Intervention),
+    Label(Label),
+}
+
+impl Fact {
+    /// The fact as bytes, readable by the same version of this crate.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        // Only a serializer of a type's own fails, and these are derived.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// The fact of `bytes`; `None` for bytes that [`Self::pack`] did not make.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+}
+
+impl AccountFacts {
+    /// Adds a fact; [`Self::sort`] brings the lists in order once all are there.
+    pub fn add(&mut self, fact: Fact) {
+        match fact {
+            Fact::Account(row) => self.account = Some(row),
+            Fact::Subscription(row) => self.subscriptions.push(row),
+            Fact::SubscriptionEvent(row) => self.subscription_events.push(row),
+            Fact::FieldChange(row) => self.field_changes.push(row),
+            Fact::Usage(row) => self.usage.push(row),
+            Fact::Ticket(row) => self.tickets.push(row),
+            Fact::Contact(row) => self.contacts.push(row),
+            Fact::Activity(row) => self.activities.push(row),
+            Fact::Survey(row) => self.surveys.push(row),
+            Fact::Invoice(row) => self.invoices.push(row),
+            Fact::Opportunity(row) => self.opportunities.push(row),
+            Fact::Milestone(row) => self.milestones.push(row),
+            Fact::State(row) => self.states.push(row),
+            Fact::Intervention(row) => self.interventions.push(row),
+            Fact::Label(row) => self.labels.push(row),
+        }
+    }
+
+    /// Takes out every fact, in the order of the lists.
+    pub fn take(&mut self) -> impl Iterator<Item = Fact> + use<> {
+        let core = (self.account.take().into_iter().map(Fact::Account))
+            .chain(take(&mut self.subscriptions).into_iter().map(Fact::Subscription))
+            .chain(take(&mut self.subscription_events).into_iter().map(Fact::SubscriptionEvent))
+            .chain(take(&mut self.labels).into_iter().map(Fact::Label));
+        core.chain(self.take_packed())
+    }
+
+    /// Takes out the facts that a history which was read holds packed.
+    pub(crate) fn take_packed(&mut self) -> impl Iterator<Item = Fact> + use<> {
+        let own = Self {
+            account: self.account.take(),
+            subscriptions: take(&mut self.subscriptions),
+            subscription_events: take(&mut self.subscription_events),
+            labels: take(&mut self.labels),
+            account_id: self.account_id.clone(),
+            ..Self::default()
+        };
+        let own = std::mem::replace(self, own);
+        (own.field_changes.into_iter().map(Fact::FieldChange))
+            .chain(own.usage.into_iter().map(Fact::Usage))
+            .chain(own.tickets.into_iter().map(Fact::Ticket))
+            .chain(own.contacts.into_iter().map(Fact::Contact))
+            .chain(own.activities.into_iter().map(Fact::Activity))
+            .chain(own.surveys.into_iter().map(Fact::Survey))
+            .chain(own.invoices.into_iter().map(Fact::Invoice))
+            .chain(own.opportunities.into_iter().map(Fact::Opportunity))
+            .chain(own.milestones.into_iter().map(Fact::Milestone))
+            .chain(own.states.into_iter().map(Fact::State))
+            .chain(own.interventions.into_iter().map(Fact::Intervention))
+    }
+}
+
+/// Appends `fact` of the account `code`.
+pub(super) fn append(bytes: &mut Vec<u8>, code: u32, fact: &Fact) -> Result<(), StoreError> {
+    let packed = postcard::to_stdvec(fact).map_err(|_| StoreError::Damaged)?;
+    put(bytes, u64::from(code));
+    put(bytes, packed.len() as u64);
+    bytes.extend_from_slice(&packed);
+    Ok(())
+}
+
+/// Adds the facts of a block to those of their accounts.
+pub(super) fn read(
+    bytes: &[u8],
+    account_of: impl Fn(u32) -> Option<usize>,
+    facts: &mut [AccountFacts],
+) -> Result<(), Damaged> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let account = account_of(reader.code()?).ok_or(Damaged)?;
+        let length = reader.length()?;
+        let fact = Fact::unpack(reader.take(length)?).ok_or(Damaged)?;
+        facts.get_mut(account).ok_or(Damaged)?.add(fact);
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! Facts of many accounts outside of the accounts' own lists: packed by ranges of accounts, in memory while
+//! a budget lasts and in a temporary file after that.
+//!
+//! What every snapshot asks for (contracts, their events, attributes, labels) stays in [`AccountFacts`]; all
+//! else a history has comes here as it is read. A range of accounts is taken out as a whole by [`Store::load`].
+
+mod bytes;
+mod fact;
+mod names;
+mod space;
+mod usage;
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::history::{AccountFacts, Text};
+use bytes::Damaged;
+pub use fact::Fact;
+pub(crate) use names::{AccountNames, EventNames, Place};
+use space::{Kept, Space};
+pub(crate) use usage::{NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
+
+/// Packed facts of a history, by ranges of its accounts.
+#[derive(Debug)]
+pub struct Store {
+    space: Space,
+    parts: Vec<Vec<Block>>,
+    /// The accounts of each part: positions in [`crate::History::accounts`].
+    ranges: Vec<Range<usize>>,
+    /// Where the account of each code stands in [`crate::History::accounts`].
+    account_of_code: Vec<u32>,
+    /// The events by name; usage names them by position.
+    events: Vec<Text>,
+    /// The position in `events` of each code.
+    event_of_code: Vec<u32>,
+}
+
+/// Some packed facts of one range of accounts.
+#[derive(Debug)]
+struct Block {
+    /// Where its table was read: the order of blocks.
+    at: u64,
+    kind: BlockKind,
+    kept: Kept,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BlockKind {
+    Usage,
+    Facts,
+}
+
+/// The facts of a range of accounts.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    /// The accounts: positions in [`crate::History::accounts`].
+    pub(crate) accounts: Range<usize>,
+    /// Their facts but usage, each list in order; without ids and without what the history itself holds.
+    pub(crate) facts: Vec<AccountFacts>,
+    usage: UsageColumns,
+}
+
+/// Why packed facts cannot be taken out again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The temporary file cannot be written or read.
+    #[error("the temporary file for facts beyond --memory: {0}; free some space, or point TMPDIR elsewhere")]
+    Io(String),
+    /// The temporary file holds something else than was written.
+    #[error("the temporary file for facts beyond --memory was changed by something else")]
+    Damaged,
+}
+
+/// A store that facts are put into, from several threads.
+#[derive(Debug)]
+pub(crate) struct StoreBuilder {
+    pub(crate) accounts: AccountNames,
+    pub(crate) events: EventNames,
+    space: Space,
+    parts: Vec<Mutex<Vec<Block>>>,
+}
+
+/// One thread's facts on their way into the store.
+pub(crate) struct Packer {
+    store: Arc<StoreBuilder>,
+    at: u64,
+    block_bytes: usize,
+    usage: Vec<Option<usage::Encoder>>,
+    facts: Vec<Vec<u8>>,
+}
+
+/// Packed bytes that a packer holds before it hands over blocks, shared by all parts.
+const PACKER_BYTES: usize = 1 << 25;
+/// Bounds of a block's bytes.
+const BLOCK_BYTES: (usize, usize) = (1 << 12, 1 << 18);
+/// Accounts of a part, and the most parts.
+const PART_ACCOUNTS: usize = 64;
+const MOST_PARTS: usize = 1_024;
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+impl From<Damaged> for StoreError {
+    fn from(_: Damaged) -> Self {
+        Self::Damaged
+    }
+}
+
+impl StoreBuilder {
+    /// An empty store, in ranges of about equally many of the accounts `known`; others find their place between
+    /// them. At most `budget` bytes of it are held in memory.
+    pub(crate) fn new(mut known: Vec<Text>, budget: usize) -> Self {
+        known.sort_unstable();
+        let n_parts = known.len().div_ceil(PART_ACCOUNTS).clamp(1, MOST_PARTS);
+        let bounds: Vec<Text> =
+            (1..n_parts).filter_map(|part| known.get(part * known.len() / n_parts).cloned()).collect();
+        let parts = (0..=bounds.len()).map(|_| Mutex::default()).collect();
+        Self {
+            accounts: AccountNames::new(bounds),
+            events: EventNames::default(),
+            space: Space::new(budget),
+            parts,
+        }
+    }
+
+    /// Takes facts of the part of input that comes `at` this position.
+    pub(crate) fn packer(store: &Arc<Self>, at: u64) -> Packer {
+        let usage = store.parts.iter().map(|_| None).collect();
+        let block_bytes = (PACKER_BYTES / store.parts.len()).clamp(BLOCK_BYTES.0, BLOCK_BYTES.1);
+        Packer { store: store.clone(), at, block_bytes, usage, facts: vec![Vec::new(); store.parts.len()] }
+    }
+
+    /// Forgets everything that was put in at or after position `at`.
+    pub(crate) fn forget_since(&self, at: u64) {
+        for part in &self.parts {
+            let mut blocks = part.lock().unwrap_or_else(PoisonError::into_inner);
+            blocks.retain(|block| block.at < at);
+        }
+    }
+
+    /// The finished store of `accounts`, sorted by id; they must hold every account that was named.
+    pub(crate) fn finish(self, accounts: &[AccountFacts]) -> Store {
+        let Self { accounts: names, events, space, parts } = self;
+        let starts: Vec<usize> = names
+            .bounds()
+            .iter()
+            .map(|bound| accounts.partition_point(|facts| facts.account_id < *bound))
+            .collect();
+        let starts = std::iter::once(0).chain(starts.iter().copied());
+        let ends = starts.clone().skip(1).chain([accounts.len()]);
+        let ranges = starts.zip(ends).map(|(start, end)| start..end).collect();
+        let account_of_code = names
+            .into_ids()
+            .iter()
+            .map(|id| {
+                let found = accounts.binary_search_by(|facts| facts.account_id.cmp(id));
+                found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX)
+            })
+            .collect();
+        let (events, event_of_code) = events.into_sorted();
+        let parts = parts
+            .into_iter()
+            .map(|part| {
+                let mut blocks = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+                // Threads finish in any order; the input has one.
+                blocks.sort_by_key(|block| block.at);
+                blocks
+            })
+            .collect();
+        Store { space, parts, ranges, account_of_code, events, event_of_code }
+    }
+}
+
+impl Packer {
+    /// Adds a row of usage.
+    pub(crate) fn usage(&mut self, place: Place, row: &UsageRow) -> Result<(), StoreError> {
+        let encoder = self.usage[place.part].get_or_insert_default();
+        encoder.push(place.code, row);
+        if encoder.n_bytes() > self.block_bytes {
+            let bytes = std::mem::take(encoder).finish();
+            self.keep(place.part, BlockKind::Usage, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a fact.
+    pub(crate) fn fact(&mut self, place: Place, fact: &Fact) -> Result<(), StoreError> {
+        if let Fact::Usage(row) = fact {
+            let is_single = row.active_users.is_none() && row.count.to_bits() == 1.0_f64.to_bits();
+            let packed = UsageRow {
+                occurred_at: row.occurred_at.0,
+                visible_at: row.visible_at.0,
+                event: self.store.events.code(&row.event),
+                user: row.user_id.as_deref().map(user_hash),
+                count: (!is_single).then_some(row.count),
+                active_users: row.active_users,
+                value: row.value,
+                channel: row.channel,
+            };
+            return self.usage(place, &packed);
+        }
+        let bytes = &mut self.facts[place.part];
+        fact::append(bytes, place.code, fact)?;
+        if bytes.len() > self.block_bytes {
+            let bytes = std::mem::take(bytes);
+            self.keep(place.part, BlockKind::Facts, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything over.
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        for part in 0..self.usage.len() {
+            if let Some(encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
+                self.keep(part, BlockKind::Usage, encoder.finish())?;
+            }
+            let bytes = std::mem::take(&mut self.facts[part]);
+            if !bytes.is_empty() {
+                self.keep(part, BlockKind::Facts, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&self, part: usize, kind: BlockKind, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let block = Block { at: self.at, kind, kept: self.store.space.keep(bytes)? };
+        let mut blocks = self.store.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+        blocks.push(block);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The accounts of each part: positions in [`crate::History::accounts`], together all of them.
+    #[must_use]
+    pub fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    /// The names of the events of usage, ascending.
+    pub(crate) fn events(&self) -> &[Text] {
+        &self.events
+    }
+
+    /// Bytes that went to the temporary file.
+    #[must_use]
+    pub fn n_spilled(&self) -> u64 {
+        self.space.n_spilled()
+    }
+
+    /// The facts of the part at position `part`.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub(crate) fn load(&self, part: usize) -> Result<Part, StoreError> {
+        let (accounts, blocks) = (self.ranges[part].clone(), &self.parts[part]);
+        let mut loaded = Part {
+            facts: vec![AccountFacts::default(); accounts.len()],
+            usage: UsageColumns::new(accounts.len()),
+            accounts: accounts.clone(),
+        };
+        // Positions within the part.
+        let account_of = |code: u32| {
+            let account = *self.account_of_code.get(code as usize)? as usize;
+            account.checked_sub(accounts.start).filter(|_| account < accounts.end)
+        };
+        let mut usage = Vec::new();
+        for block in blocks {
+            let bytes = self.space.read(&block.kept)?;
+            match block.kind {
+                BlockKind::Usage => usage.push(bytes),
+                BlockKind::Facts => fact::read(&bytes, account_of, &mut loaded.facts)?,
+            }
+        }
+        loaded.usage.fill(&usage, account_of, &self.event_of_code)?;
+        loaded.facts.iter_mut().for_each(AccountFacts::sort);
+        Ok(loaded)
+    }
+}
+
+impl Part {
+    /// The usage of the account at that position of the part.
+    pub(crate) fn usage(&self, account: usize) -> UsageRows<'_> {
+        self.usage.of(account)
+    }
+}
