@@ -128,6 +128,9 @@ pub(crate) struct FeaturesArgs {
     /// File to write: .parquet or .csv
     #[arg(long, value_name = "FILE", value_parser = table_file)]
     pub(crate) out: PathBuf,
+    /// Only these features, separated by commas [default: all that the history offers]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
     /// The scheduler; without one the query runs in this process
     #[arg(long, value_name = "df://HOST:PORT")]
     pub(crate) cluster: Option<String>,

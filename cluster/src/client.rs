@@ -1,11 +1,12 @@
-//! The features of a history: who is observed, the one query, and its rows in the order asked for.
+//! The features of a history: who is observed, the one query, and its rows in the order of a feature file.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::common::Column as Named;
-use datafusion::prelude::{DataFrame, Expr, ParquetReadOptions, SessionContext, ident, lit};
+use datafusion::logical_expr::{Expr, ident, lit};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
 use futures::StreamExt;
 use holdfast_features::compute::Key;
 use holdfast_features::matrix::Column;
@@ -30,6 +31,8 @@ pub struct Request {
     pub config: (String, String),
     /// Who is observed when.
     pub asked: Asked,
+    /// Only these features; empty for all that the history offers.
+    pub only: Vec<String>,
     /// Where the query runs.
     pub cluster: Cluster,
     /// Partitions of the shuffle.
@@ -77,18 +80,18 @@ impl Query {
     }
 
     async fn of(request: Request) -> Result<Self, ClusterError> {
-        let Request { history, config: (file, config), asked, cluster, n_partitions, scratch, now } = request;
+        let Request { history, config: (file, config), asked, only, cluster, n_partitions, scratch, now } = request;
         let settings = Settings::parse(&file, &config)?;
         let location = Location::parse(&history)?;
         let scratch = Location::parse(&scratch)?;
         let context = cluster.session(n_partitions).await?;
-        let survey = survey(&context, &location, &settings, now).await?;
+        let survey = survey(&context, &location, &settings, &only, now).await?;
         let keys = keys(&survey.history, asked, &settings.snapshots)?;
         let job = survey.job(&config, now, survey.specs.clone());
         Ok(Self { cluster, context, job, keys, sources: survey.sources, scratch })
     }
 
-    /// Account and time of each row, in the order asked for.
+    /// Account and time of each row, in this order: that of a feature file.
     #[must_use]
     pub fn keys(&self) -> Vec<RowKey> {
         self.keys.iter().map(RowKey::from).collect()
@@ -207,7 +210,9 @@ fn keys(history: &History, asked: Asked, config: &SnapshotConfig) -> Result<Vec<
     if snapshots.is_empty() {
         return Err(ClusterError::NothingAsked);
     }
-    Ok(snapshots.iter().map(Key::from).collect())
+    let mut keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
+    keys.sort_by(|a, b| (&a.account_id, a.as_of).cmp(&(&b.account_id, b.as_of)));
+    Ok(keys)
 }
 
 /// The rows asked for as a Parquet file.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_executor::health::ExecutorHealth;
 
-use crate::session::{config, runtime};
+use crate::session::{MESSAGE_BYTES, config, runtime};
 use crate::{ClusterError, DEFAULT_PARTITIONS, functions};
 
 /// How an executor runs.
@@ -62,6 +62,8 @@ pub async fn execute(options: ExecutorOptions, on_ready: impl FnOnce()) -> Resul
         memory_pool_size: options.memory,
         work_dir: Some(work_dir),
         executor_heartbeat_interval_seconds: options.heartbeat,
+        grpc_max_decoding_message_size: MESSAGE_BYTES,
+        grpc_max_encoding_message_size: MESSAGE_BYTES,
         job_data_ttl_seconds: JOB_DATA_SECONDS,
         job_data_clean_up_interval_seconds: JOB_DATA_SECONDS / 10,
         override_function_registry: Some(Arc::new(functions::registry())),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use holdfast_features::history::{TableSummary, Text};
 use holdfast_features::read::HistoryConfig;
 use holdfast_features::read::contract::TableSchema;
@@ -122,7 +122,12 @@ impl Job {
 
     /// The type of an account's feature rows.
     pub(crate) fn rows_type(&self) -> DataType {
-        DataType::LargeList(Arc::new(Field::new("row", DataType::Struct(self.fields()), false)))
+        DataType::LargeList(self.row_field())
+    }
+
+    /// A feature row as an item of such a list.
+    pub(crate) fn row_field(&self) -> FieldRef {
+        Arc::new(Field::new("row", DataType::Struct(self.fields()), false))
     }
 }
 

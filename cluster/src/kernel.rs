@@ -107,19 +107,11 @@ pub(crate) fn feature_rows(job: &Job, lists: &LargeBinaryArray) -> Result<LargeL
         chunks.push(Arc::new(rows_of_chunk(job, &chunk)?));
         first = last;
     }
-    let DataType::LargeList(field) = job.rows_type() else {
-        return Ok(empty(job));
-    };
     let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
     if chunks.is_empty() {
-        return Ok(LargeListArray::new_null(field, 0));
+        return Ok(LargeListArray::new_null(job.row_field(), 0));
     }
     Ok(arrow::compute::concat(&chunks)?.as_list::<i64>().clone())
-}
-
-fn empty(job: &Job) -> LargeListArray {
-    let field = Arc::new(Field::new("row", DataType::Struct(job.fields()), false));
-    LargeListArray::new_null(field, 0)
 }
 
 fn length(lists: &LargeBinaryArray, index: usize) -> usize {
@@ -154,9 +146,8 @@ fn rows_of_chunk(job: &Job, lists: &LargeBinaryArray) -> Result<LargeListArray, 
             None => arrow::array::new_null_array(field.data_type(), keys.len()),
         });
     }
-    let rows = StructArray::try_new(fields.clone(), columns, None)?;
-    let field = Arc::new(Field::new("row", DataType::Struct(fields), false));
-    Ok(LargeListArray::try_new(field, OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?)
+    let rows = StructArray::try_new(fields, columns, None)?;
+    Ok(LargeListArray::try_new(job.row_field(), OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?)
 }
 
 fn by_source(list: &[u8]) -> Result<BySource<'_>, CutShortFacts> {
@@ -216,11 +207,8 @@ fn write(folder: &Path, table: &str, file: &str, batch: &RecordBatch) -> Result<
     let failed = |source| KernelError::Io { path: folder.clone(), source };
     fs::create_dir_all(&folder).map_err(failed)?;
     let file = fs::File::create_new(folder.join(file)).map_err(failed)?;
-    // Read once and then gone: nothing is worth compressing or summarising.
-    let properties = WriterProperties::builder()
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .build();
+    // Read once and then gone: nothing is worth compressing or summarising. Dictionaries are: texts are read by them.
+    let properties = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None).build();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
     writer.write(batch)?;
     writer.close()?;

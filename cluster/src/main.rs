@@ -111,6 +111,7 @@ async fn features(args: FeaturesArgs) -> anyhow::Result<()> {
         history: args.history,
         config,
         asked,
+        only: args.only,
         cluster: args.cluster.as_deref().map_or(Ok(Cluster::Local), Cluster::at)?,
         n_partitions: args.partitions,
         scratch: args.scratch.unwrap_or_else(|| std::env::temp_dir().display().to_string()),

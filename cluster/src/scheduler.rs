@@ -10,7 +10,7 @@ use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
 
-use crate::session::{config, state};
+use crate::session::{MESSAGE_BYTES, config, state};
 use crate::{ClusterError, DEFAULT_PARTITIONS};
 
 /// The port that clients and executors expect.
@@ -70,6 +70,9 @@ impl Scheduler {
             executor_timeout_seconds: options.executor_timeout,
             expire_dead_executor_interval_seconds: 1,
             no_executors_grace_period_seconds: options.executor_timeout,
+            grpc_server_max_decoding_message_size: MESSAGE_BYTES,
+            grpc_server_max_encoding_message_size: MESSAGE_BYTES,
+            grpc_client_max_message_size: MESSAGE_BYTES,
             override_config_producer: Some(Arc::new(|| config(DEFAULT_PARTITIONS))),
             override_session_builder: Some(Arc::new(state)),
             ..SchedulerConfig::default()

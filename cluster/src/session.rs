@@ -23,6 +23,12 @@ pub enum Cluster {
 /// Partitions of a shuffle, unless asked for otherwise: small enough to be in memory whole, see `docs/cluster.md`.
 pub const DEFAULT_PARTITIONS: usize = 16;
 
+/// Rows of a batch. After the shuffle a row is an account with all its feature rows: a quarter of the usual number keeps a
+/// batch below [`MESSAGE_BYTES`] for dozens of dates.
+const BATCH_ROWS: usize = 2_048;
+/// The longest message between machines.
+pub(crate) const MESSAGE_BYTES: u32 = 256 << 20;
+
 impl Cluster {
     /// The cluster at `url`.
     ///
@@ -64,7 +70,12 @@ impl Cluster {
 
 /// The settings that client, scheduler and executors share.
 pub(crate) fn config(n_partitions: usize) -> SessionConfig {
-    SessionConfig::new_with_ballista().with_target_partitions(n_partitions)
+    SessionConfig::new_with_ballista()
+        .with_target_partitions(n_partitions)
+        // Texts become rows at once; views would only be copied.
+        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+        .with_batch_size(BATCH_ROWS)
+        .with_ballista_grpc_client_max_message_size(MESSAGE_BYTES as usize)
 }
 
 /// A session's state with our functions.

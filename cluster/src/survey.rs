@@ -7,13 +7,14 @@
 use std::path::Path;
 
 use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::common::Column;
 use datafusion::functions::core::expr_fn::greatest;
-use datafusion::functions::expr_fn::{btrim, isnan};
+use datafusion::functions::expr_fn::btrim;
 use datafusion::functions_aggregate::expr_fn::{count, max, sum};
-use datafusion::prelude::{DataFrame, Expr, SessionContext, lit, when};
+use datafusion::logical_expr::{Expr, cast, lit, when};
+use datafusion::prelude::{DataFrame, SessionContext};
+use holdfast_features::compute::ComputeError;
 use holdfast_features::history::Usage;
 use holdfast_features::read::{self, UsageTable};
 use holdfast_features::{AccountFacts, FeatureSpec, History, Timestamp, compute};
@@ -52,6 +53,7 @@ pub(crate) async fn survey(
     context: &SessionContext,
     location: &Location,
     settings: &Settings,
+    only: &[String],
     now: Option<Timestamp>,
 ) -> Result<Survey, ClusterError> {
     let config = read::HistoryConfig { now, ..settings.history.clone() };
@@ -73,16 +75,16 @@ pub(crate) async fn survey(
     let mut history = read::history(folder.path(), &config)?;
     let large: Vec<&SourceFiles> = sources.iter().filter(|source| source.source.table == LARGE_TABLE).collect();
     if large.is_empty() {
-        let specs = compute::specs(&history, &settings.features);
+        let specs = wanted(&history, only, settings)?;
         return Ok(Survey { history, sources, specs });
     }
-    // Only a sample of the usage events was read: what it says of them is replaced by what the cluster counts.
-    history.accounts.iter_mut().for_each(|facts| facts.usage.clear());
     let (uses, known_at) = usage(context, &large, config.table(LARGE_TABLE).delay, now).await?;
     if config.until.is_none() {
         history.until = history.until.max(known_at);
     }
-    let specs = compute::specs(&with_usage_ranked(&history, uses, settings.features.max_events), &settings.features);
+    // Only a sample of the usage events was read: what it says of them is replaced by what the cluster counts.
+    let ranked = with_usage_ranked(&history, uses, settings.features.max_events);
+    let specs = wanted(&ranked, only, settings)?;
     Ok(Survey { history, sources, specs })
 }
 
@@ -98,6 +100,14 @@ impl Survey {
             sources: self.sources.iter().map(|source| source.source.clone()).collect(),
             specs,
         }
+    }
+}
+
+/// The features called `only`, or all that the history offers.
+fn wanted(history: &History, only: &[String], settings: &Settings) -> Result<Vec<FeatureSpec>, ComputeError> {
+    match only {
+        [] => compute::specs(history, &settings.features),
+        names => compute::specs_of(history, names),
     }
 }
 
@@ -161,7 +171,7 @@ async fn usage(
     let mut uses = Vec::new();
     let mut known_at = None;
     for batch in by_event.collect().await? {
-        let events = cast(batch.column(0), &DataType::Utf8).map_err(datafusion::error::DataFusionError::from)?;
+        let events = arrow::compute::cast(batch.column(0), &DataType::Utf8).map_err(datafusion::error::DataFusionError::from)?;
         let events = events.as_string::<i32>();
         let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
@@ -199,21 +209,22 @@ fn usage_row(source: &SourceFiles, delay: i64, now: Option<Timestamp>) -> Result
     };
     let known_at = greatest(vec![past(occurred_at)?, past(recorded_at)?, past(delayed)?]);
     let has_value = match (column("value"), own("value").and_then(|own| data_type(source, own))) {
+        // Arrow's order has NaN equal to itself.
         (Some(value), Some(DataType::Float32 | DataType::Float64)) => {
-            value.clone().is_not_null().and(Expr::Not(Box::new(isnan(value))))
+            value.clone().is_not_null().and(value.not_eq(lit(f64::NAN)))
         }
         (Some(value), _) => value.is_not_null(),
         (None, _) => lit(false),
     };
     let text = |column: Option<Expr>| match column {
-        Some(column) => btrim(vec![datafusion::prelude::cast(column, DataType::Utf8)]),
+        Some(column) => btrim(vec![cast(column, DataType::Utf8)]),
         None => lit(datafusion::common::ScalarValue::Utf8(None)),
     };
     let account = column("account_id").map(|id| functions::account().call(vec![id])).unwrap_or_else(|| text(None));
     Ok(vec![
         account.alias("account"),
         text(column("event")).alias("event"),
-        datafusion::prelude::cast(has_value, DataType::Int64).alias("value"),
+        cast(has_value, DataType::Int64).alias("value"),
         known_at.alias("known_at"),
     ])
 }
@@ -233,7 +244,6 @@ fn micros(source: &SourceFiles, name: &str) -> Result<Expr, ClusterError> {
             return Err(ClusterError::TimeType { column: name.to_owned(), data_type });
         }
     };
-    let cast = datafusion::prelude::cast;
     Ok(cast(cast(column, as_micros), DataType::Int64))
 }
 
@@ -242,7 +252,7 @@ fn micros(source: &SourceFiles, name: &str) -> Result<Expr, ClusterError> {
 fn with_usage_ranked(history: &History, mut uses: Vec<EventUse>, max_events: usize) -> History {
     uses.sort_by(|a, b| (b.n_accounts, b.n_rows).cmp(&(a.n_accounts, a.n_rows)).then_with(|| a.event.cmp(&b.event)));
     uses.truncate(max_events);
-    let mut ranked = history.clone();
+    let mut ranked = History { store: None, ..history.clone() };
     for account in 0..uses.len() {
         let used = &uses[..uses.len() - account];
         let usage = used.iter().map(|one| Usage {

@@ -13,6 +13,7 @@ fn request(history: &std::path::Path) -> Request {
         history: history.display().to_string(),
         config: ("defaults".to_owned(), String::new()),
         asked: Asked::ActiveAt(AS_OF.iter().map(|as_of| Timestamp::parse(as_of).unwrap()).collect()),
+        only: Vec::new(),
         cluster: Cluster::Local,
         n_partitions: 3,
         scratch: std::env::temp_dir().display().to_string(),
