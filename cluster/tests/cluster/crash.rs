@@ -14,11 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn a_killed_executor_costs_time_and_nothing_else() {
     let known = large();
     let mut machines = Machines::start(2, &[]);
-    let (client, out) = machines.ask(&known.history(), "features.parquet");
+    let client = machines.ask(&known.history(), "features.parquet");
+    let out = client.out.clone();
     machines.await_partial_results(1);
     machines.executors[1].process.kill();
     let killed = Instant::now();
-    let output = client.wait_with_output().unwrap();
+    let output = client.finish();
     let took = killed.elapsed();
     assert!(output.status.success(), "{}", text(&output));
     let (keys, table) = read::feature_file(&out).unwrap();
@@ -32,18 +33,20 @@ fn a_killed_executor_costs_time_and_nothing_else() {
 fn a_killed_scheduler_is_told_and_the_query_can_be_repeated() {
     let known = large();
     let mut machines = Machines::start(2, &[]);
-    let (client, out) = machines.ask(&known.history(), "features.parquet");
+    let client = machines.ask(&known.history(), "features.parquet");
+    let out = client.out.clone();
     machines.await_partial_results(0);
     machines.scheduler.kill();
-    let output = client.wait_with_output().unwrap();
+    let output = client.finish();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let told = text(&output);
     assert!(told.contains(&format!("the scheduler at {} does not answer", machines.url)), "{told}");
     assert!(!out.exists(), "half an answer is none");
 
     machines.restart_scheduler();
-    let (client, out) = machines.ask(&known.history(), "again.parquet");
-    let output = client.wait_with_output().unwrap();
+    let client = machines.ask(&known.history(), "again.parquet");
+    let out = client.out.clone();
+    let output = client.finish();
     assert!(output.status.success(), "{}", text(&output));
     assert_same(&read::feature_file(&out).unwrap().1, &known.table);
 }
@@ -53,8 +56,8 @@ fn a_scheduler_that_is_not_there_is_told() {
     let known = small();
     let mut machines = Machines::start(0, &[]);
     machines.scheduler.kill();
-    let (client, _) = machines.ask(&known.history(), "features.parquet");
-    let output = client.wait_with_output().unwrap();
+    let client = machines.ask(&known.history(), "features.parquet");
+    let output = client.finish();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("does not answer"), "{}", text(&output));
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use holdfast_cluster::{Asked, Cluster, ClusterError, Query, Request};
 use holdfast_features::{FeatureTable, Timestamp, read};
 
-use crate::business::{AS_OF, assert_same, embedded, large, small};
+use crate::business::{AS_OF, assert_same, large, small};
 use crate::program::{Machines, text};
 
 fn request(history: &std::path::Path) -> Request {
@@ -43,8 +43,9 @@ fn with_one_and_two_executors() {
     for n_executors in [1, 2] {
         let machines = Machines::start(n_executors, &[]);
         let start = Instant::now();
-        let (client, out) = machines.ask(&known.history(), "features.parquet");
-        let output = client.wait_with_output().unwrap();
+        let client = machines.ask(&known.history(), "features.parquet");
+        let out = client.out.clone();
+        let output = client.finish();
         let wall = start.elapsed().as_secs_f64();
         assert!(output.status.success(), "{}", text(&output));
         let (keys, table) = read::feature_file(&out).unwrap();

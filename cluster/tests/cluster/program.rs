@@ -31,6 +31,15 @@ pub(crate) struct Executor {
     pub(crate) work_dir: PathBuf,
 }
 
+/// A query on its way.
+pub(crate) struct Client {
+    child: Child,
+    /// What it writes.
+    pub(crate) out: PathBuf,
+}
+
+/// After which a query hangs.
+const LONGEST_QUERY: Duration = Duration::from_secs(400);
 /// Between two looks at something awaited.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -76,9 +85,9 @@ impl Machines {
     }
 
     /// A client that asks for the features of the history at [`AS_OF`].
-    pub(crate) fn ask(&self, history: &Path, out: &str) -> (Child, PathBuf) {
+    pub(crate) fn ask(&self, history: &Path, out: &str) -> Client {
         let out = self.folder.path().join(out);
-        let child = program(&[
+        let mut program = program(&[
             "features",
             "--cluster",
             &self.url,
@@ -91,8 +100,8 @@ impl Machines {
             "--out",
             out.to_str().unwrap(),
         ]);
-        let mut child = child;
-        (child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap(), out)
+        let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Client { child, out }
     }
 
     /// Waits until the executor has written partial results: a query is on its way then, and loses them with it.
@@ -101,13 +110,27 @@ impl Machines {
         await_that("partial results", || contains_data(folder));
     }
 
-    /// A scheduler again, at the same address, with its executors, which find it by themselves or are started again.
+    /// A scheduler again, at the same address. Executors find it by themselves.
     pub(crate) fn restart_scheduler(&mut self) {
-        let addr = self.url.strip_prefix("df://").unwrap().to_owned();
-        self.scheduler = scheduler(&addr);
-        for (index, old) in self.executors.iter_mut().enumerate() {
-            *old = executor(&self.url, self.folder.path().join(format!("again-{index}")), &[]);
+        self.scheduler = scheduler(self.url.strip_prefix("df://").unwrap());
+    }
+}
+
+impl Client {
+    /// Waits for the end and takes what was printed.
+    pub(crate) fn finish(mut self) -> Output {
+        let mut ended = None;
+        let deadline = Instant::now() + LONGEST_QUERY;
+        while ended.is_none() && Instant::now() < deadline {
+            ended = self.child.try_wait().unwrap();
+            std::thread::sleep(POLL);
         }
+        if ended.is_none() {
+            self.child.kill().unwrap();
+        }
+        let output = self.child.wait_with_output().unwrap();
+        assert!(ended.is_some(), "the query did not end: {}", text(&output));
+        output
     }
 }
 
