@@ -175,14 +175,8 @@ fn product_features() -> Vec<FeatureSpec> {
         "milestones",
         "account_states",
     ];
-    let summary = |table| TableSummary {
-        table,
-        n_rows: 0,
-        n_rejected: 0,
-        first: None,
-        last: None,
-        sha256: String::new(),
-    };
+    let summary =
+        |table| TableSummary { table, n_rows: 0, n_rejected: 0, first: None, last: None, sha256: None };
     let history = History { tables: TABLES.map(summary).to_vec(), ..History::default() };
     // Without facts there is nothing that could not be read.
     compute::specs(&history, &ComputeConfig::default()).unwrap_or_default()

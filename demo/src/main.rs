@@ -14,6 +14,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::Parser;
 use holdfast_features::Timestamp;
+use holdfast_features::read::DEFAULT_MEMORY;
 use holdfast_serve::{Config, Running};
 use holdfast_simulate::{Business, read_truth, simulate};
 use holdfast_train::cli::{HistoryArgs, RunArgs};
@@ -96,7 +97,11 @@ fn train(folder: &Folder) -> anyhow::Result<()> {
         folder.config.display()
     ));
     let args = RunArgs {
-        input: HistoryArgs { history: folder.history.clone(), config: Some(folder.config.clone()) },
+        input: HistoryArgs {
+            history: folder.history.clone(),
+            config: Some(folder.config.clone()),
+            memory: DEFAULT_MEMORY,
+        },
         registry: folder.registry.clone(),
         report: Some(folder.report.clone()),
         snapshots: None,

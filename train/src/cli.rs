@@ -53,9 +53,10 @@ pub enum Command {
         holdfast-train features --history business --as-of 2025-06-30 --out features.parquet\n  \
         holdfast-train features --history business --as-of 2025-05-31,2025-06-30 --out features.csv\n  \
         holdfast-train features --history business --snapshots snapshots.csv --out features.parquet\n  \
-        holdfast-train features --history business --as-of 2025-06-30 --only events_28d,users_28d --out two.csv\n\n\
+        holdfast-train features --history business --as-of 2025-06-30 --only events_28d,users_28d --out two.csv\n  \
+        holdfast-train features explain users_28d --history business --account acct-00003 --as-of 2025-06-30\n\n\
         The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.")]
-    Features(FeaturesArgs),
+    Features(FeaturesCommand),
     /// Score accounts in bulk with a published model
     #[command(after_help = "Examples:\n  \
         holdfast-train score --registry registry --history business --as-of 2025-06-30 --out scores.csv\n  \
@@ -181,6 +182,50 @@ pub struct When {
     /// File with the columns account_id and as_of
     #[arg(long, value_name = "FILE")]
     pub snapshots: Option<PathBuf>,
+}
+
+/// `features`: the matrix, or one value of it explained.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct FeaturesCommand {
+    /// The matrix.
+    #[command(flatten)]
+    pub matrix: Option<FeaturesArgs>,
+    /// What else to do.
+    #[command(subcommand)]
+    pub other: Option<OfFeatures>,
+}
+
+/// What else there is to ask of features.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OfFeatures {
+    /// Say where a value comes from: the facts without which it would be another
+    #[command(after_help = "Examples:\n  \
+        holdfast-train features explain users_28d --history business --account acct-00003 --as-of 2025-06-30\n  \
+        holdfast-train features explain arr --history business --account acct-00003 --as-of 2025-06-30 --rows 100\n\n\
+        Each fact of the feature's tables is left out in turn; those that change the value are listed with what it\n\
+        would be, and those that were known only after the date, and so do not count, are counted.")]
+    Explain(ExplainArgs),
+}
+
+/// Options of `features explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Name of the feature, as in docs/features.md
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The history.
+    #[command(flatten)]
+    pub input: HistoryArgs,
+    /// The account
+    #[arg(long, value_name = "ID")]
+    pub account: String,
+    /// Observation date
+    #[arg(long, value_name = "DATE")]
+    pub as_of: String,
+    /// Facts to list
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub rows: usize,
 }
 
 /// Options of `features`.
@@ -330,6 +375,7 @@ mod tests {
         let Command::Features(args) = parse(&["--as-of", "2025-01-31,2025-02-28"]).unwrap().command else {
             panic!("not the features command");
         };
+        let args = args.matrix.unwrap();
         assert_eq!(args.when.as_of, ["2025-01-31", "2025-02-28"]);
         assert!(parse(&[]).is_err());
         assert!(parse(&["--as-of", "2025-01-31", "--snapshots", "s.csv"]).is_err());

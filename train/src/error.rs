@@ -53,6 +53,9 @@ pub enum TrainError {
     /// Features that a history cannot give.
     #[error(transparent)]
     Compute(#[from] ComputeError),
+    /// Neither options nor a subcommand.
+    #[error("nothing was asked for: `holdfast-train features --help` shows examples")]
+    NothingAsked,
     /// Features cannot be computed or written.
     #[error(transparent)]
     Computed(#[from] ComputedError),
@@ -257,7 +260,8 @@ impl TrainError {
                 SimulateError::Io { .. } | SimulateError::Arrow { .. } | SimulateError::Parquet { .. } => 1,
             },
             Self::Computed(ComputedError::Write(_)) => 1,
-            Self::Computed(ComputedError::Compute(_))
+            Self::NothingAsked
+            | Self::Computed(ComputedError::Compute(_))
             | Self::Config(_)
             | Self::Playbook(_)
             | Self::Unreadable { .. }

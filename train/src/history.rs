@@ -109,8 +109,7 @@ impl HistorySource {
     pub fn active_at(&self, config: &Config, dates: &[String]) -> Result<Vec<Snapshot>, TrainError> {
         let mut snapshots = Vec::new();
         for date in dates {
-            let as_of = Timestamp::parse(date)?;
-            self.check_date("--as-of", as_of)?;
+            let as_of = self.date("--as-of", date)?;
             let active = snapshot::open(&self.history, as_of, &config.snapshots);
             if active.is_empty() {
                 return Err(TrainError::NobodyActive(as_of));
@@ -181,9 +180,19 @@ impl HistorySource {
     pub fn sha256(&self) -> String {
         let mut hasher = Sha256::new();
         for table in &self.history.tables {
-            hasher.update(format!("{} {}\n", table.table, table.sha256));
+            hasher.update(format!("{} {}\n", table.table, table.sha256.as_deref().unwrap_or_default()));
         }
         hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The date that the option `what` gives as `text`.
+    ///
+    /// # Errors
+    /// Text that is no date, and a date after the end of the history.
+    pub fn date(&self, what: &str, text: &str) -> Result<Timestamp, TrainError> {
+        let as_of = Timestamp::parse(text)?;
+        self.check_date(what, as_of)?;
+        Ok(as_of)
     }
 
     /// The day of the history's end counts as known to its end: a midnight that closes it is no later date.

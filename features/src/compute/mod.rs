@@ -10,15 +10,20 @@ mod context;
 mod declared;
 mod engagement;
 mod events;
+mod explain;
 mod financial;
 mod plan;
 mod relationship;
 mod rows;
 mod sweep;
 mod usage;
+mod usage_people;
+mod usage_rhythm;
 mod usage_window;
 mod view;
 mod window;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +35,7 @@ use crate::spec::{FeatureSpec, Kind};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 pub use catalogue::catalogue;
+pub use explain::{Behind, Explanation, explain};
 use plan::Plan;
 pub use sweep::{Computed, sweep};
 pub(crate) use sweep::{GROUP_ROWS, in_order};
@@ -183,6 +189,13 @@ pub fn specs(history: &History, config: &ComputeConfig) -> Result<Vec<FeatureSpe
 /// [`ComputeError::NoSuchFeature`] for a name that this history does not offer.
 pub fn specs_of(history: &History, names: &[String]) -> Result<Vec<FeatureSpec>, ComputeError> {
     plan::specs_of(history, names)
+}
+
+/// The tables, besides those that every snapshot needs, that the features called `names` are made from; `None` where
+/// that may be any.
+#[must_use]
+pub fn tables_of(names: &[String]) -> Option<BTreeSet<&'static str>> {
+    plan::tables_of(names)
 }
 
 /// The features of `specs`, one row a key, in the order of the keys. `specs` come from [`specs`] or from a

@@ -1,8 +1,13 @@
 //! The columns of a feature table: which a history offers, and how a stored specification is computed.
 
-use super::declared::{CURRENCY, Declared, Needs};
+use std::collections::BTreeSet;
+
+use super::declared::{CURRENCY, Declared, How, Needs};
 use super::events::{self, EventMeasure};
-use super::{ComputeConfig, ComputeError, context, engagement, financial, relationship, usage};
+use super::{
+    ComputeConfig, ComputeError, context, engagement, financial, relationship, usage, usage_people,
+    usage_rhythm,
+};
 use crate::history::{Candidate, History, MutableColumn, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
 use crate::stage;
@@ -31,13 +36,16 @@ pub(super) struct Plan {
     pub(super) constant: Vec<MutableColumn>,
 }
 
+/// The tables that usage may come from.
+const USAGE: [&str; 2] = ["usage_events", "usage_daily"];
 /// The name of the lifecycle stage's column.
 const STAGE: &str = "stage";
 /// Constant columns of `accounts` become features under this prefix and their name.
 const CANDIDATE: &str = "account__";
 
 pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
-    std::iter::once(usage::FEATURES)
+    [usage::FEATURES, usage_people::FEATURES, usage_rhythm::FEATURES]
+        .into_iter()
         .chain(engagement::FEATURES)
         .chain(financial::FEATURES)
         .chain([relationship::FEATURES, context::FEATURES])
@@ -66,6 +74,23 @@ pub(super) fn specs_of(history: &History, names: &[String]) -> Result<Vec<Featur
         known.or_else(of_event).ok_or_else(|| ComputeError::NoSuchFeature { feature: name.clone() })
     };
     names.iter().map(spec).collect()
+}
+
+/// The tables that the features called `names` are made from, `None` where that takes every table.
+pub(super) fn tables_of(names: &[String]) -> Option<BTreeSet<&'static str>> {
+    let mut tables = BTreeSet::new();
+    for name in names {
+        let declared = declarations().find(|declared| declared.name == *name);
+        match declared.map(|declared| (declared.needs, declared.how)) {
+            // A view asks for several tables.
+            Some((_, How::View(_) | How::Text(_))) => return None,
+            Some((Needs::Table(table) | Needs::ContextWithout(table), _)) => tables.extend([table]),
+            Some((Needs::Usage, _)) => tables.extend(USAGE),
+            None if events::parse(name).is_some() => tables.extend(USAGE),
+            None => return None,
+        }
+    }
+    Some(tables)
 }
 
 /// The declared features that the history offers.
@@ -108,7 +133,7 @@ fn has_table(history: &History, table: &str) -> bool {
 
 /// The table that usage comes from.
 fn usage_table(history: &History) -> Option<&'static str> {
-    ["usage_events", "usage_daily"].into_iter().find(|table| has_table(history, table))
+    USAGE.into_iter().find(|table| has_table(history, table))
 }
 
 fn candidate_kind(history: &History, index: usize) -> Kind {

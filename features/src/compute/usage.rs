@@ -3,12 +3,11 @@
 use super::declared::{Declared, How, Needs};
 use super::usage_window::UsageWindow;
 use super::window::{number, ratio};
-use crate::history::MutableColumn;
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
 use crate::time::Timestamp;
 
-const fn usage(
+pub(super) const fn usage(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -19,7 +18,8 @@ const fn usage(
     Declared::number(words, Dimension::Usage, direction, Needs::Usage, How::Usage(value))
 }
 
-/// All of them but those of single events, which a history's own event names give.
+/// How much, how broadly and how recently; people, channels and rhythm stand in rooms of their own, and a
+/// history's own event names give the features of single events.
 pub(super) const FEATURES: &[Declared] = &[
     usage("events_7d", "events", LowersRisk, "Usage events in the last 7 days.", |u| u.count.sum(0..7)),
     usage("events_14d", "events", LowersRisk, "Usage events in the last 14 days.", |u| u.count.sum(0..14)),
@@ -31,6 +31,20 @@ pub(super) const FEATURES: &[Declared] = &[
     usage("events_prior_28d", "events", Unknown, "Usage events in the 28 days before the last 28.", |u| {
         u.count.sum(28..56)
     }),
+    usage(
+        "events_ratio_7d",
+        "ratio",
+        LowersRisk,
+        "Events in the last 7 days per event in the 7 before.",
+        |u| ratio(u.count.sum(0..7), u.count.sum(7..14)),
+    ),
+    usage(
+        "events_ratio_90d",
+        "ratio",
+        LowersRisk,
+        "Events in the last 90 days per event in the 90 before.",
+        |u| ratio(u.count.sum(0..90), u.count.sum(90..180)),
+    ),
     usage(
         "events_ratio_14d",
         "ratio",
@@ -115,28 +129,6 @@ pub(super) const FEATURES: &[Declared] = &[
     usage("current_streak", "days", LowersRisk, "Days of daily use up to the observation.", |u| {
         number((0..90).take_while(|&age| u.count.at(age) > 0.0).count())
     }),
-    usage("users_7d", "users", LowersRisk, "Distinct users in the last 7 days.", |u| users(u, 0..7)),
-    usage("users_14d", "users", LowersRisk, "Distinct users in the last 14 days.", |u| users(u, 0..14)),
-    usage("users_prior_14d", "users", Unknown, "Distinct users in the 14 days before the last 14.", |u| {
-        users(u, 14..28)
-    }),
-    usage("users_28d", "users", LowersRisk, "Distinct users in the last 28 days.", |u| users(u, 0..28)),
-    usage("users_90d", "users", LowersRisk, "Distinct users in the last 90 days.", |u| users(u, 0..90)),
-    usage(
-        "users_ratio_28d",
-        "ratio",
-        LowersRisk,
-        "Distinct users in the last 28 days per user in the 28 before.",
-        |u| ratio(users(u, 0..28), users(u, 28..56)),
-    ),
-    usage("daily_users_28d", "users", LowersRisk, "Mean users on a day of use, last 28 days.", daily_users),
-    usage(
-        "events_per_user_28d",
-        "events",
-        LowersRisk,
-        "Events for each distinct user in the last 28 days.",
-        |u| ratio(u.count.sum(0..28), users(u, 0..28)),
-    ),
     usage("distinct_events_14d", "events", LowersRisk, "Distinct events used in the last 14 days.", |u| {
         distinct(u, 0..14)
     }),
@@ -153,6 +145,20 @@ pub(super) const FEATURES: &[Declared] = &[
     usage("distinct_events_90d", "events", LowersRisk, "Distinct events used in the last 90 days.", |u| {
         distinct(u, 0..90)
     }),
+    usage(
+        "breadth_share_28d",
+        "share",
+        LowersRisk,
+        "Share of the events the account ever used that it used in the last 28 days.",
+        |u| ratio(distinct(u, 0..28), number(u.events().count())),
+    ),
+    usage(
+        "events_per_distinct_event_28d",
+        "events",
+        LowersRisk,
+        "Events for each distinct event in the last 28 days: depth against breadth.",
+        |u| ratio(u.count.sum(0..28), distinct(u, 0..28)),
+    ),
     usage(
         "features_in_use_28d",
         "events",
@@ -194,6 +200,19 @@ pub(super) const FEATURES: &[Declared] = &[
         "Events used in the 62 days before the last 28 and not since.",
         |u| number(u.events().filter(|e| e.days.any(28..90) && !e.days.any(0..28)).count()),
     ),
+    usage("value_7d", "value", LowersRisk, "Sum of the quantities that events carry, last 7 days.", |u| {
+        valued(u, 0..7)
+    }),
+    usage("value_90d", "value", LowersRisk, "Sum of the quantities that events carry, last 90 days.", |u| {
+        valued(u, 0..90)
+    }),
+    usage(
+        "value_per_event_28d",
+        "value",
+        Unknown,
+        "Quantity carried by an event, over the last 28 days.",
+        |u| ratio(valued(u, 0..28), u.count.sum(0..28)),
+    ),
     usage("value_28d", "value", LowersRisk, "Sum of the quantities that events carry, last 28 days.", |u| {
         valued(u, 0..28)
     }),
@@ -204,53 +223,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "Sum of quantities in the last 28 days per unit in the 28 before.",
         |u| ratio(valued(u, 0..28), valued(u, 28..56)),
     ),
-    usage(
-        "api_share_28d",
-        "share",
-        Unknown,
-        "Share of the last 28 days' events that came through the API or an integration.",
-        |u| {
-            if u.knows.channels { ratio(u.api.sum(0..28), u.count.sum(0..28)) } else { f64::NAN }
-        },
-    ),
-    usage(
-        "interactive_events_28d",
-        "events",
-        LowersRisk,
-        "Events through the user interface or a mobile device in the last 28 days; missing where there never were any.",
-        |u| {
-            if u.knows.interactive { u.interactive.sum(0..28) } else { f64::NAN }
-        },
-    ),
-    Declared::number(
-        ("seats_active_share_28d", "share", "Distinct users in the last 28 days for each seat bought."),
-        Dimension::Usage,
-        LowersRisk,
-        Needs::Usage,
-        How::View(|view| {
-            view.usage.as_ref().map_or(f64::NAN, |u| ratio(users(u, 0..28), view.contract.seats))
-        }),
-    )
-    .of_today(&[MutableColumn::Quantity]),
 ];
-
-fn users(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
-    if !usage.knows.users {
-        return f64::NAN;
-    }
-    number(usage.users().filter(|days| days.any(ages.clone())).count())
-}
-
-fn daily_users(usage: &UsageWindow<'_>) -> f64 {
-    let days = number(usage.count.days(0..28));
-    if usage.knows.users {
-        ratio(number(usage.users().map(|days| days.count(0..28)).sum()), days)
-    } else if usage.knows.active_users {
-        ratio(usage.active_users.sum(0..28), days)
-    } else {
-        f64::NAN
-    }
-}
 
 fn distinct(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
     number(usage.events().filter(|event| event.days.any(ages.clone())).count())

@@ -53,9 +53,8 @@ pub(super) struct UsageWindow<'a> {
     pub(super) as_of: Timestamp,
     pub(super) count: Daily<'a>,
     pub(super) value: Daily<'a>,
-    pub(super) api: Daily<'a>,
-    /// Through the user interface or a mobile device.
-    pub(super) interactive: Daily<'a>,
+    /// By [`Channel`], in its order.
+    pub(super) channels: [Daily<'a>; 4],
     /// Largest number of daily users that any row of the day tells.
     pub(super) active_users: Daily<'a>,
     pub(super) first: Timestamp,
@@ -67,11 +66,11 @@ pub(super) struct UsageWindow<'a> {
 
 /// Which optional columns of usage the account's rows have filled so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent columns, each known or not")]
+#[expect(clippy::struct_excessive_bools, reason = "independent columns, each known or not")]
 pub(super) struct Knows {
     pub(super) users: bool,
-    pub(super) channels: bool,
-    pub(super) interactive: bool,
+    /// Each [`Channel`], in its order.
+    pub(super) channels: [bool; 4],
     pub(super) active_users: bool,
     pub(super) values: bool,
 }
@@ -86,8 +85,7 @@ pub(super) struct UsageSweep {
     phase: i64,
     count: Vec<f64>,
     value: Vec<f64>,
-    api: Vec<f64>,
-    interactive: Vec<f64>,
+    channels: [Vec<f64>; 4],
     active_users: Vec<f64>,
     /// A set of days each, all of one length.
     user_days: Vec<u64>,
@@ -201,6 +199,13 @@ impl Days<'_> {
 }
 
 impl<'a> UsageWindow<'a> {
+    /// Usage through `channels` within `ages`; NaN where the account never used any of them so far.
+    pub(super) fn through(&self, channels: &[Channel], ages: Range<usize>) -> f64 {
+        let used = channels.iter().filter(|channel| self.knows.channels[**channel as usize]);
+        let sums = used.map(|channel| self.channels[*channel as usize].sum(ages.clone()));
+        sums.reduce(|a, b| a + b).unwrap_or(f64::NAN)
+    }
+
     /// Weeks since the first use, at least one.
     pub(super) fn weeks(&self) -> f64 {
         (self.as_of.days_since(self.first) / 7.0).max(1.0)
@@ -241,9 +246,8 @@ impl UsageSweep {
         self.base = first - i64::try_from(DAYS).unwrap_or(0);
         self.n_days = usize::try_from(last - self.base).unwrap_or(0);
         self.n_words = self.n_days.div_ceil(64).max(1);
-        for grid in
-            [&mut self.count, &mut self.value, &mut self.api, &mut self.interactive, &mut self.active_users]
-        {
+        let grids = [&mut self.count, &mut self.value, &mut self.active_users];
+        for grid in grids.into_iter().chain(&mut self.channels) {
             refill(grid, self.n_days, 0.0);
         }
         refill(&mut self.user_days, rows.n_users * self.n_words, 0);
@@ -340,8 +344,7 @@ impl UsageSweep {
             as_of,
             count: days(&self.count),
             value: days(&self.value),
-            api: days(&self.api),
-            interactive: days(&self.interactive),
+            channels: self.channels.each_ref().map(|grid| days(grid)),
             active_users: days(&self.active_users),
             first: Timestamp(first),
             last: Timestamp(last),
@@ -369,9 +372,9 @@ impl UsageSweep {
         self.span = widen(self.span);
         self.spans[event] = widen(self.spans[event]);
         self.knows.users |= user != NO_USER;
-        self.knows.channels |= channel.is_some();
-        let is_interactive = matches!(channel, Some(Channel::Ui | Channel::Mobile));
-        self.knows.interactive |= is_interactive;
+        if let Some(channel) = channel {
+            self.knows.channels[channel as usize] = true;
+        }
         self.knows.values |= has_value;
         let named = self.slots[event].map(|slot| &mut self.named[slot]);
         // Earlier days than the grid's lie in no window.
@@ -380,10 +383,8 @@ impl UsageSweep {
         if let Some(day) = day {
             self.count[day] += count;
             self.value[day] += value;
-            match channel {
-                Some(Channel::Api | Channel::Integration) => self.api[day] += count,
-                Some(Channel::Ui | Channel::Mobile) => self.interactive[day] += count,
-                None => {}
+            if let Some(channel) = channel {
+                self.channels[channel as usize][day] += count;
             }
             let (word, bit) = (day / 64, 1 << (day % 64));
             self.event_days[event * self.n_words + word] |= bit;

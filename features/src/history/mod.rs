@@ -60,8 +60,8 @@ pub struct TableSummary {
     pub first: Option<Timestamp>,
     /// Latest event time.
     pub last: Option<Timestamp>,
-    /// SHA-256 of the table's files, hexadecimal: the provenance of a model names it.
-    pub sha256: String,
+    /// SHA-256 of the table's files, hexadecimal, where it was asked for: the provenance of a model names it.
+    pub sha256: Option<String>,
 }
 
 /// Everything known of one account. Each list is sorted by its `visible_at`, ties by the row's content, so

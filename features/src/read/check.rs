@@ -1,8 +1,9 @@
 //! What must hold of a row: required values, the order of its times, nothing from the future, unique ids.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
 
-use crate::history::{SurveyKind, Text};
+use crate::history::SurveyKind;
 use crate::time::{DAY, Timestamp};
 
 use super::config::HistoryConfig;
@@ -28,6 +29,23 @@ pub(super) struct BadRow {
     pub(super) value: Option<String>,
     /// What is wrong.
     pub(super) reason: Reason,
+}
+
+/// Ids that were seen, by 128 bits of hash each: tables may have more rows than memory holds texts.
+#[derive(Debug, Default)]
+pub(super) struct SeenIds(HashSet<u128>);
+
+impl SeenIds {
+    /// Adds an id; whether it is new.
+    fn insert(&mut self, id: &str) -> bool {
+        let half = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(salt);
+            hasher.write(id.as_bytes());
+            u128::from(hasher.finish())
+        };
+        self.0.insert(half(0) << 64 | half(1))
+    }
 }
 
 /// After which time nothing can have happened.
@@ -124,7 +142,7 @@ impl Batch {
     }
 
     /// Everything wrong with the rows beyond the types of their cells; `seen` holds the ids of earlier rows.
-    pub(super) fn check(&self, present: Option<Present>, seen: &mut HashSet<Text>) -> Vec<BadRow> {
+    pub(super) fn check(&self, present: Option<Present>, seen: &mut SeenIds) -> Vec<BadRow> {
         let mut bad = Vec::new();
         for (index, column) in self.schema.columns.iter().enumerate() {
             let Some(typed) = &self.columns[index] else { continue };
@@ -213,12 +231,12 @@ impl Batch {
         }
     }
 
-    fn check_unique(&self, seen: &mut HashSet<Text>, bad: &mut Vec<BadRow>) {
+    fn check_unique(&self, seen: &mut SeenIds, bad: &mut Vec<BadRow>) {
         let Some(index) = self.schema.unique.and_then(|name| self.position(name)) else { return };
         let Some(Typed::Text(ids)) = &self.columns[index] else { return };
         for (row, id) in ids.iter().enumerate() {
             if let Some(id) = id
-                && !seen.insert(id.clone())
+                && !seen.insert(id)
             {
                 let (column, value) = (Some(index), Some(id.to_string()));
                 bad.push(BadRow { row, column, value, reason: Reason::DuplicateId });

@@ -1,6 +1,6 @@
 //! `[history]`: how a folder of tables is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::MutableColumn;
 use crate::settings::Section;
@@ -25,6 +25,11 @@ pub struct HistoryConfig {
     pub constant_subscription_columns: Vec<MutableColumn>,
     /// Settings of single tables, by the contract's name.
     pub tables: BTreeMap<String, TableConfig>,
+    /// The tables whose rows are asked for; `None` for all. Of others only their end is looked up where that is told
+    /// without reading them. Tables that every snapshot needs are always read.
+    pub wanted: Option<BTreeSet<&'static str>>,
+    /// Whether the tables' hashes are computed: a model's provenance names them.
+    pub with_hashes: bool,
     /// Bytes of memory that reading and computing aim at; facts beyond it go to a temporary file.
     pub memory: usize,
 }
@@ -60,7 +65,7 @@ pub struct TableConfig {
 }
 
 /// Memory that reading and computing aim at, unless configured: 2 GiB hold some 60 million events.
-const MEMORY: usize = 2 << 30;
+pub const DEFAULT_MEMORY: usize = 2 << 30;
 
 /// One hour in microseconds.
 const HOUR: f64 = 3_600_000_000.0;
@@ -78,7 +83,9 @@ impl Default for HistoryConfig {
             constant_account_columns: Vec::new(),
             constant_subscription_columns: Vec::new(),
             tables: BTreeMap::new(),
-            memory: MEMORY,
+            wanted: None,
+            with_hashes: true,
+            memory: DEFAULT_MEMORY,
         }
     }
 }
@@ -97,7 +104,9 @@ impl HistoryConfig {
                 OnBadRow::Stop,
                 &[("stop", OnBadRow::Stop), ("reject", OnBadRow::Reject)],
             ),
-            memory: MEMORY,
+            wanted: None,
+            with_hashes: true,
+            memory: DEFAULT_MEMORY,
             usage: section.choice(
                 "usage",
                 None,

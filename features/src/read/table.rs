@@ -1,18 +1,18 @@
 //! Reading one table of a history, file by file and batch by batch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::history::{AccountFacts, Candidate, TableSummary, Text};
 use crate::store::{Packer, Store, StoreBuilder};
-use crate::time::Timestamp;
+use crate::time::{DAY, Timestamp};
 
 use super::accounts::{Accounts, Aliases};
-use super::check::{BadRow, Batch, Present};
+use super::check::{BadRow, Batch, Present, SeenIds};
 use super::columnar::{self, NotTaken, Source};
 use super::config::{HistoryConfig, OnBadRow, TableConfig};
-use super::contract::{MoneyUnit, TableSchema};
+use super::contract::{ColumnKind, EventTime, MoneyUnit, TableSchema, Tense};
 use super::convert::{Interner, Typed, convert, minor_units};
 use super::error::{Problem, ReadError, Reason};
 use super::facts::{UsedRow, append};
@@ -47,7 +47,7 @@ struct TableReading {
     schema: &'static TableSchema,
     config: TableConfig,
     table: Text,
-    ids: HashSet<Text>,
+    ids: SeenIds,
     /// For tables that are packed as they are read.
     packer: Option<Packer>,
     n_read: usize,
@@ -89,7 +89,7 @@ impl<'a> Reading<'a> {
             n_rejected: 0,
             first: None,
             last: None,
-            sha256: table_sha256(paths)?,
+            sha256: if self.config.with_hashes { Some(table_sha256(paths)?) } else { None },
         };
         let report =
             TableReport { summary, files: vec![], present: vec![], missing: vec![], ignored: vec![] };
@@ -97,7 +97,7 @@ impl<'a> Reading<'a> {
             schema,
             config: self.config.table(schema.name),
             table: self.interner.text(schema.name),
-            ids: HashSet::new(),
+            ids: SeenIds::default(),
             packer: None,
             n_read: 0,
             report,
@@ -167,13 +167,49 @@ impl<'a> Reading<'a> {
         };
         table.note_columns(&mapping, &scan.columns);
         let file = MappedFile { name: &scan.file, columns: &scan.columns, mapping };
-        if self.take_columns(table, &file, path)? {
+        if self.pass_over(table, &file, path) || self.take_columns(table, &file, path)? {
             return Ok(());
         }
         for raw in scan.batches {
             self.read_batch(table, &file, &raw?)?;
+            if table.packer.is_some() {
+                // Packed facts share no texts with later ones.
+                self.interner = Interner::default();
+            }
         }
         Ok(())
+    }
+
+    /// Leaves a file unread whose table nobody asked for, if its statistics tell when it ends.
+    fn pass_over(&mut self, table: &TableReading, file: &MappedFile<'_>, path: &Path) -> bool {
+        let schema = table.schema;
+        let is_wanted =
+            |wanted: &BTreeSet<&str>| wanted.contains(schema.name) || IN_HISTORY.contains(&schema.name);
+        if self.config.wanted.as_ref().is_none_or(is_wanted) || ending(path) != Some("parquet") {
+            return false;
+        }
+        let position = |name: &str| {
+            let index = schema.columns.iter().position(|column| column.name == name)?;
+            file.mapping.columns[index].as_ref().map(|mapped| mapped.position)
+        };
+        let happened = schema.columns.iter().filter(|column| {
+            matches!(column.kind, ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past))
+        });
+        let past: Vec<usize> = happened.filter_map(|column| position(column.name)).collect();
+        let (event, more) = match schema.event_time {
+            EventTime::At(name) => (position(name), table.config.delay),
+            EventTime::DayOf(name) => (position(name), table.config.delay + DAY),
+            EventTime::Timeless | EventTime::Earliest { .. } => (None, 0),
+        };
+        let Some(known_at) = columnar::known_at(path, &past, event.map(|event| (event, more))) else {
+            return false;
+        };
+        // What is known only after the present is told by its rows alone.
+        if self.config.now.is_some_and(|now| known_at.is_some_and(|known_at| known_at > now)) {
+            return false;
+        }
+        self.known_at = self.known_at.max(known_at);
+        true
     }
 
     /// Takes a file of usage column by column; whether that was possible.

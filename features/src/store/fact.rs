@@ -10,6 +10,7 @@ use crate::history::{
     Account, AccountFacts, AccountState, Activity, Contact, FieldChange, Intervention, Invoice, Label,
     Milestone, Opportunity, Subscription, SubscriptionEvent, Survey, Ticket, Usage,
 };
+use crate::time::Timestamp;
 
 /// A row of a table, with the time from which it may be used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,72 @@ impl Fact {
     #[must_use]
     pub fn unpack(bytes: &[u8]) -> Option<Self> {
         postcard::from_bytes(bytes).ok()
+    }
+}
+
+impl Fact {
+    /// The table of the contract that it stands in; for usage the one of single events.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "accounts",
+            Self::Subscription(_) => "subscriptions",
+            Self::SubscriptionEvent(_) => "subscription_events",
+            Self::FieldChange(_) => "account_history",
+            Self::Usage(_) => "usage_events",
+            Self::Ticket(_) => "tickets",
+            Self::Contact(_) => "contacts",
+            Self::Activity(_) => "activities",
+            Self::Survey(_) => "surveys",
+            Self::Invoice(_) => "invoices",
+            Self::Opportunity(_) => "opportunities",
+            Self::Milestone(_) => "milestones",
+            Self::State(_) => "account_states",
+            Self::Intervention(_) => "interventions",
+            Self::Label(_) => "labels",
+        }
+    }
+
+    /// From when features may use it; `None` for what is always known or never used.
+    #[must_use]
+    pub fn visible_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Account(_) | Self::Label(_) => None,
+            Self::Subscription(row) => Some(row.visible_at),
+            Self::SubscriptionEvent(row) => Some(row.visible_at),
+            Self::FieldChange(row) => Some(row.visible_at),
+            Self::Usage(row) => Some(row.visible_at),
+            Self::Ticket(row) => Some(row.visible_at),
+            Self::Contact(row) => Some(row.visible_at),
+            Self::Activity(row) => Some(row.visible_at),
+            Self::Survey(row) => Some(row.visible_at),
+            Self::Invoice(row) => Some(row.visible_at),
+            Self::Opportunity(row) => Some(row.visible_at),
+            Self::Milestone(row) => Some(row.visible_at),
+            Self::State(row) => Some(row.visible_at),
+            Self::Intervention(row) => Some(row.visible_at),
+        }
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn happened_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Account(_) | Self::Label(_) => None,
+            Self::Subscription(row) => Some(row.started_at),
+            Self::SubscriptionEvent(row) => Some(row.effective_at),
+            Self::FieldChange(row) => Some(row.valid_from),
+            Self::Usage(row) => Some(row.occurred_at),
+            Self::Ticket(row) => Some(row.created_at),
+            Self::Contact(row) => Some(row.created_at),
+            Self::Activity(row) => Some(row.occurred_at),
+            Self::Survey(row) => Some(row.responded_at),
+            Self::Invoice(row) => Some(row.created_at),
+            Self::Opportunity(row) => Some(row.created_at),
+            Self::Milestone(row) => row.achieved_at.or(row.target_at),
+            Self::State(row) => Some(row.started_at),
+            Self::Intervention(row) => Some(row.assigned_at),
+        }
     }
 }
 

@@ -16,7 +16,11 @@ use crate::progress::Progress;
 /// Input that cannot be used, and the system's refusal to write.
 pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
     super::check_ending(&args.out)?;
-    let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
+    let mut config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
+    config.history.with_hashes = false;
+    if !args.only.is_empty() {
+        config.history.wanted = compute::tables_of(&args.only);
+    }
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
     let When { as_of, snapshots } = &args.when;
     let snapshots = match snapshots {

@@ -1,6 +1,7 @@
 //! The subcommands: each reads what its options name and returns what to print.
 
 mod check;
+mod explain;
 mod features;
 mod models;
 mod score;
@@ -11,7 +12,7 @@ use std::path::Path;
 use holdfast_features::Timestamp;
 
 use crate::TrainError;
-use crate::cli::Command;
+use crate::cli::{Command, FeaturesCommand, OfFeatures};
 use crate::progress::Progress;
 use crate::{pipeline, prepared};
 
@@ -60,7 +61,13 @@ pub fn run(command: &Command, now: Timestamp, progress: &Progress) -> Result<Ans
         Command::Check(args) => check::run(args, now, progress),
         Command::Run(args) => pipeline::run(args, now, progress).map(Answer::done),
         Command::Table(args) => prepared::train(args, progress).map(Answer::done),
-        Command::Features(args) => features::run(args, now, progress).map(Answer::done),
+        Command::Features(FeaturesCommand { matrix: Some(args), .. }) => {
+            features::run(args, now, progress).map(Answer::done)
+        }
+        Command::Features(FeaturesCommand { other, .. }) => match other {
+            Some(OfFeatures::Explain(args)) => explain::run(args, now, progress).map(Answer::done),
+            None => Err(TrainError::NothingAsked),
+        },
         Command::Score(args) => score::run(args, now, progress).map(Answer::done),
         Command::Models(command) => models::run(command).map(Answer::done),
     }

@@ -29,7 +29,7 @@ fn differences(a: &FeatureTable, b: &FeatureTable) -> Vec<String> {
 }
 
 fn summary(table: &'static str) -> TableSummary {
-    TableSummary { table, n_rows: 1, n_rejected: 0, first: None, last: None, sha256: String::new() }
+    TableSummary { table, n_rows: 1, n_rejected: 0, first: None, last: None, sha256: None }
 }
 
 fn key(account_id: &str, as_of: Timestamp) -> Key {

@@ -24,7 +24,7 @@ fn subscriptions_alone_make_a_history() {
     assert_eq!(subscription.visible_at, time("2024-02-01"));
     assert_eq!(subscription.ended_at, Some(time("2024-06-01")));
     assert_eq!(history.tables.len(), 1);
-    assert_eq!((history.tables[0].n_rows, history.tables[0].sha256.len()), (2, 64));
+    assert_eq!((history.tables[0].n_rows, history.tables[0].sha256.as_ref().unwrap().len()), (2, 64));
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! The facts behind one value: what it becomes without each of them.
+
+use rayon::prelude::*;
+
+use super::plan::tables_of;
+use super::sweep::load;
+use super::{ComputeError, Key, specs_of, table};
+use crate::history::{AccountFacts, History};
+use crate::matrix::Value;
+use crate::spec::FeatureSpec;
+use crate::store::Fact;
+
+/// A value and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// What the feature is.
+    pub spec: FeatureSpec,
+    /// The value; `None` is missing.
+    pub value: Option<String>,
+    /// The facts without which the value is another, the latest to become known first.
+    pub behind: Vec<Behind>,
+    /// Facts of the feature's tables that were known at the observation.
+    pub n_known: usize,
+    /// Facts that had happened before the observation but became known only later: they do not count.
+    pub late: Vec<Fact>,
+}
+
+/// A fact and what it does to a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Behind {
+    /// The fact.
+    pub fact: Fact,
+    /// The value without it; `None` is missing.
+    pub without: Option<String>,
+}
+
+/// Explains the feature called `name` of the row `key`: it is computed again without each fact in turn.
+///
+/// # Errors
+/// As [`table`]; further a name that the history does not offer.
+pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, ComputeError> {
+    let names = [name.to_owned()];
+    let spec = specs_of(history, &names)?.remove(0);
+    let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&key.account_id));
+    let account =
+        found.map_err(|_| ComputeError::UnknownAccount { row: 0, account_id: key.account_id.clone() })?;
+    let mut all = whole(history, account)?;
+    let facts: Vec<Fact> = all.take().collect();
+    let alone = |facts: &mut dyn Iterator<Item = &Fact>| -> Result<Option<String>, ComputeError> {
+        let mut own = AccountFacts { account_id: key.account_id.clone(), ..AccountFacts::default() };
+        facts.for_each(|fact| own.add(fact.clone()));
+        own.sort();
+        let one = History { accounts: vec![own], store: None, ..history.clone() };
+        let table = table(&one, std::slice::from_ref(key), std::slice::from_ref(&spec))?;
+        Ok(shown(table.columns()[0].value(0)))
+    };
+    let tables = tables_of(&names);
+    let is_asked = |fact: &Fact| tables.as_ref().is_none_or(|tables| tables.contains(fact.table()));
+    let is_known = |fact: &Fact| fact.visible_at().is_none_or(|visible_at| visible_at < key.as_of);
+    let value = alone(&mut facts.iter())?;
+    let asked: Vec<usize> =
+        (0..facts.len()).filter(|&at| is_asked(&facts[at]) && is_known(&facts[at])).collect();
+    let without = |&at: &usize| {
+        let mut others = facts.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, fact)| fact);
+        Ok(Behind { fact: facts[at].clone(), without: alone(&mut others)? })
+    };
+    let mut behind = asked.par_iter().map(without).collect::<Result<Vec<_>, ComputeError>>()?;
+    behind.retain(|one| one.without != value);
+    behind.sort_by_key(|one| std::cmp::Reverse(one.fact.visible_at()));
+    let is_late = |fact: &&Fact| {
+        is_asked(fact) && !is_known(fact) && fact.happened_at().is_some_and(|time| time < key.as_of)
+    };
+    let late = facts.iter().filter(is_late).cloned().collect();
+    Ok(Explanation { spec, value, behind, n_known: asked.len(), late })
+}
+
+/// Every fact of the account at that position.
+fn whole(history: &History, account: usize) -> Result<AccountFacts, ComputeError> {
+    let mut facts = history.accounts[account].clone();
+    let Some(store) = &history.store else { return Ok(facts) };
+    let part = store.ranges().partition_point(|range| range.end <= account);
+    if let Some(mut part) = load(history, part)? {
+        let at = account - part.accounts.start;
+        facts.usage.extend(part.usage(at).iter(store.events()));
+        part.facts[at].take_packed().for_each(|fact| facts.add(fact));
+    }
+    Ok(facts)
+}
+
+fn shown(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Number(number) if number.is_nan() => None,
+        Value::Number(number) => Some(number.to_string()),
+        Value::Text(text) => text.map(str::to_owned),
+    }
+}
