@@ -85,6 +85,7 @@ impl Job {
         Ok(HistoryConfig {
             now: self.now.map(Timestamp),
             until: self.until.map(Timestamp),
+            with_hashes: false,
             ..Settings::parse("the configuration", &self.config)?.history
         })
     }
@@ -98,7 +99,7 @@ impl Job {
             n_rejected: 0,
             first: None,
             last: None,
-            sha256: String::new(),
+            sha256: None,
         };
         known.map(summary).collect()
     }

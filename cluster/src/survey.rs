@@ -56,7 +56,7 @@ pub(crate) async fn survey(
     only: &[String],
     now: Option<Timestamp>,
 ) -> Result<Survey, ClusterError> {
-    let config = read::HistoryConfig { now, ..settings.history.clone() };
+    let config = read::HistoryConfig { now, with_hashes: false, ..settings.history.clone() };
     let files = used(location.files().await?, config.usage)?;
     let sources = source::sources(context, files, &config).await?;
     let folder = tempfile::tempdir()
