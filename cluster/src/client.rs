@@ -142,9 +142,7 @@ impl Query {
         let mut stream = self.plan(scratch).await?.execute_stream().await?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
-            // One list an account; the rows of all lists stand one after the other.
-            let rows = batch.column(0).as_list::<i64>().values().as_struct().clone();
-            on_batch(&RecordBatch::from(rows))?;
+            on_batch(&feature_rows(&batch)?)?;
         }
         Ok(())
     }
@@ -165,6 +163,16 @@ impl Query {
         let facts = functions::collect().call(vec![ident("fact")]).alias("facts");
         let features = functions::features().call(vec![lit(self.job.text()?), ident("facts")]);
         Ok(all.aggregate(vec![ident("account")], vec![facts])?.select(vec![features.alias("features")])?)
+    }
+}
+
+/// The rows of all accounts of a batch, one after the other.
+fn feature_rows(batch: &RecordBatch) -> Result<RecordBatch, ClusterError> {
+    let lists = batch.columns().first().and_then(|column| column.as_list_opt::<i32>());
+    let rows = lists.and_then(|lists| lists.values().as_struct_opt());
+    match rows {
+        Some(rows) => Ok(RecordBatch::from(rows.clone())),
+        None => Err(ClusterError::Answer(batch.schema().to_string())),
     }
 }
 

@@ -80,6 +80,9 @@ pub enum ClusterError {
         /// Rows that were asked for.
         n_keys: usize,
     },
+    /// The cluster answered with something else than feature rows.
+    #[error("the cluster answered with {0} instead of feature rows: client, scheduler and executors must be of one version")]
+    Answer(String),
     /// The query failed.
     #[error("{}", told(.0))]
     Query(#[from] DataFusionError),

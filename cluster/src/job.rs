@@ -123,7 +123,7 @@ impl Job {
 
     /// The type of an account's feature rows.
     pub(crate) fn rows_type(&self) -> DataType {
-        DataType::LargeList(self.row_field())
+        DataType::List(self.row_field())
     }
 
     /// A feature row as an item of such a list.

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, LargeBinaryArray, LargeListArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, LargeBinaryArray, ListArray};
 use arrow::array::{RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
@@ -93,7 +93,7 @@ type BySource<'a> = BTreeMap<u8, Vec<&'a [u8]>>;
 ///
 /// # Errors
 /// Rows that make no history, features that it cannot give, a temporary folder that refuses.
-pub(crate) fn feature_rows(job: &Job, lists: &LargeBinaryArray) -> Result<LargeListArray, KernelError> {
+pub(crate) fn feature_rows(job: &Job, lists: &LargeBinaryArray) -> Result<ListArray, KernelError> {
     let mut chunks: Vec<ArrayRef> = Vec::new();
     let mut first = 0;
     while first < lists.len() {
@@ -109,16 +109,16 @@ pub(crate) fn feature_rows(job: &Job, lists: &LargeBinaryArray) -> Result<LargeL
     }
     let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
     if chunks.is_empty() {
-        return Ok(LargeListArray::new_null(job.row_field(), 0));
+        return Ok(ListArray::new_null(job.row_field(), 0));
     }
-    Ok(arrow::compute::concat(&chunks)?.as_list::<i64>().clone())
+    Ok(arrow::compute::concat(&chunks)?.as_list::<i32>().clone())
 }
 
 fn length(lists: &LargeBinaryArray, index: usize) -> usize {
     if lists.is_null(index) { 0 } else { lists.value(index).len() }
 }
 
-fn rows_of_chunk(job: &Job, lists: &LargeBinaryArray) -> Result<LargeListArray, KernelError> {
+fn rows_of_chunk(job: &Job, lists: &LargeBinaryArray) -> Result<ListArray, KernelError> {
     let mut facts: BySource<'_> = BTreeMap::new();
     let mut asked: Vec<&[u8]> = Vec::new();
     let mut lengths = vec![0_usize; lists.len()];
@@ -147,7 +147,7 @@ fn rows_of_chunk(job: &Job, lists: &LargeBinaryArray) -> Result<LargeListArray, 
         });
     }
     let rows = StructArray::try_new(fields, columns, None)?;
-    Ok(LargeListArray::try_new(job.row_field(), OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?)
+    Ok(ListArray::try_new(job.row_field(), OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?)
 }
 
 fn by_source(list: &[u8]) -> Result<BySource<'_>, CutShortFacts> {

@@ -143,10 +143,10 @@ fn now() -> Timestamp {
 }
 
 fn init_logs(cli: &Cli) {
-    // Of what Ballista and DataFusion tell, only what goes wrong matters to who asks for features.
+    // Of what Ballista and DataFusion tell, only what goes wrong matters; a client is told that by its own error.
     let default = match cli.command {
-        Command::Features(_) => "error,holdfast_cluster=info",
-        Command::Scheduler(_) | Command::Executor(_) => "warn,holdfast_cluster=info,ballista_scheduler=info,ballista_executor=info",
+        Command::Features(_) => "off,holdfast_cluster=info",
+        Command::Scheduler(_) | Command::Executor(_) => "warn,holdfast_cluster=info",
     };
     let filter = EnvFilter::try_from_env("HOLDFAST_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
