@@ -10,9 +10,11 @@ use holdfast_features::Timestamp;
 /// Computes features on many machines: a scheduler, executors, and the client that asks.
 #[derive(Debug, Parser)]
 #[command(name = "holdfast-cluster", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Start one scheduler, then executors, then ask for features; docs/cluster.md says more.\n\
+#[command(
+    after_help = "Start one scheduler, then executors, then ask for features; docs/cluster.md says more.\n\
     HOLDFAST_LOG sets the level of the log, which goes to standard error: warn, info, debug …\n\
-    Exit codes: 0 done, 2 the input or a setting cannot be used, 1 any other failure (trying again may help).")]
+    Exit codes: 0 done, 2 the input or a setting cannot be used, 1 any other failure (trying again may help)."
+)]
 pub(crate) struct Cli {
     /// How log lines look
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
@@ -41,10 +43,12 @@ pub(crate) enum Command {
         It asks nobody for a password: let only the cluster's own machines reach it.")]
     Scheduler(SchedulerArgs),
     /// Do the work of queries
-    #[command(after_help = "Examples:\n  holdfast-cluster executor --scheduler df://127.0.0.1:50050 --work-dir work-1\n  \
+    #[command(
+        after_help = "Examples:\n  holdfast-cluster executor --scheduler df://127.0.0.1:50050 --work-dir work-1\n  \
         holdfast-cluster executor --scheduler df://scheduler.internal:50050 --host 0.0.0.0 \\\n    \
         --external-host $(hostname) --port 50051 --grpc-port 50052 --tasks 8 --memory 24GB --work-dir /fast/holdfast\n\n\
-        Prints `ready` when the scheduler has answered. SIGTERM ends it after its tasks.")]
+        Prints `ready` when the scheduler has answered. SIGTERM ends it after its tasks."
+    )]
     Executor(ExecutorArgs),
     /// Write the feature matrix of a history at given dates, as `holdfast-train features` does
     #[command(after_help = "Examples:\n  \
@@ -150,7 +154,8 @@ fn scheduler(text: &str) -> Result<(String, u16), String> {
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    let units = [("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1)];
+    let units =
+        [("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1)];
     let (number, factor) = units
         .iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
@@ -171,7 +176,11 @@ fn time(text: &str) -> Result<Timestamp, String> {
 fn table_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    if ["csv", "parquet"].contains(&ending) { Ok(path) } else { Err("its ending must be .parquet or .csv".to_owned()) }
+    if ["csv", "parquet"].contains(&ending) {
+        Ok(path)
+    } else {
+        Err("its ending must be .parquet or .csv".to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use datafusion::common::Column as Named;
+use datafusion::common::{Column as Named, DataFusionError};
 use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
 use futures::StreamExt;
@@ -80,7 +80,8 @@ impl Query {
     }
 
     async fn of(request: Request) -> Result<Self, ClusterError> {
-        let Request { history, config: (file, config), asked, only, cluster, n_partitions, scratch, now } = request;
+        let Request { history, config: (file, config), asked, only, cluster, n_partitions, scratch, now } =
+            request;
         let settings = Settings::parse(&file, &config)?;
         let location = Location::parse(&history)?;
         let scratch = Location::parse(&scratch)?;
@@ -125,7 +126,7 @@ impl Query {
             let mut rows = Rows::new(&self.job, self.keys.len());
             let result = self.run(|batch| rows.take(batch)).await.and_then(|()| rows.finish(&self.job));
             match result {
-                Err(ClusterError::Query(error)) if attempt < ATTEMPTS && self.cluster != Cluster::Local => {
+                Err(ClusterError::Query(error)) if attempt < ATTEMPTS && may_mend(&error) => {
                     tracing::warn!("the query failed and is run again: {error}");
                     attempt += 1;
                 }
@@ -164,6 +165,11 @@ impl Query {
         let features = functions::features().call(vec![lit(self.job.text()?), ident("facts")]);
         Ok(all.aggregate(vec![ident("account")], vec![facts])?.select(vec![features.alias("features")])?)
     }
+}
+
+/// Whether the query ended well and only its results were lost. A query that failed has been tried again by the cluster.
+fn may_mend(error: &DataFusionError) -> bool {
+    !matches!(error.find_root(), DataFusionError::Execution(message) if message.starts_with("Job "))
 }
 
 /// The rows of all accounts of a batch, one after the other.
@@ -232,13 +238,14 @@ fn key_file(keys: &[Key]) -> Result<Vec<u8>, ClusterError> {
         Arc::new(StringArray::from_iter(keys.iter().map(|key| key.subscription_id.as_deref())));
     let names = key_columns().map(|(name, _)| name);
     let batch = RecordBatch::try_from_iter(names.into_iter().zip([accounts, rows, times, subscriptions]));
-    let batch = batch.map_err(datafusion::error::DataFusionError::from)?;
+    let batch = batch.map_err(DataFusionError::from)?;
     let mut bytes = Vec::new();
-    let written = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).and_then(|mut writer| {
-        writer.write(&batch)?;
-        writer.close()
-    });
-    written.map_err(datafusion::error::DataFusionError::from)?;
+    let written =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).and_then(|mut writer| {
+            writer.write(&batch)?;
+            writer.close()
+        });
+    written.map_err(DataFusionError::from)?;
     Ok(bytes)
 }
 
@@ -254,7 +261,10 @@ impl Rows {
             Kind::Number | Kind::Boolean => Column::Number(vec![f64::NAN; n_rows]),
             Kind::Category => Column::Text(vec![None; n_rows]),
         };
-        Self { columns: job.specs.iter().map(|spec| blank(spec.kind)).collect(), is_there: vec![false; n_rows] }
+        Self {
+            columns: job.specs.iter().map(|spec| blank(spec.kind)).collect(),
+            is_there: vec![false; n_rows],
+        }
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<(), ClusterError> {

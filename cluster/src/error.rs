@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use ballista_core::error::BallistaError;
 use datafusion::error::DataFusionError;
+use holdfast_features::Timestamp;
 use holdfast_features::compute::ComputeError;
 use holdfast_features::matrix::TableError;
 use holdfast_features::read::ReadError;
 use holdfast_features::settings::Mistakes;
 use holdfast_features::snapshot::SnapshotError;
 use holdfast_features::time::NotATime;
-use holdfast_features::Timestamp;
 
 use crate::job::JobError;
 
@@ -28,19 +28,27 @@ pub enum ClusterError {
         message: String,
     },
     /// A table that is no Parquet.
-    #[error("{file}: a cluster reads Parquet only; write the table as .parquet, or compute without --cluster")]
+    #[error(
+        "{file}: a cluster reads Parquet only; write the table as .parquet, or compute without --cluster"
+    )]
     Format {
         /// The file, below the history's folder.
         file: String,
     },
     /// A history whose tools name accounts differently.
-    #[error("the table id_map is not applied on a cluster: join it into the tables first, or compute without --cluster")]
+    #[error(
+        "the table id_map is not applied on a cluster: join it into the tables first, or compute without --cluster"
+    )]
     IdMap,
     /// Both tables of usage, and no word which is meant.
-    #[error("usage_events and usage_daily are both there: say `usage = \"events\"` or `usage = \"daily\"` in [history]")]
+    #[error(
+        "usage_events and usage_daily are both there: say `usage = \"events\"` or `usage = \"daily\"` in [history]"
+    )]
     UsageTwice,
     /// A column of usage whose values are no stored times.
-    #[error("column `{column}` of usage_events is {data_type}: a cluster reads times that are stored as timestamps or dates")]
+    #[error(
+        "column `{column}` of usage_events is {data_type}: a cluster reads times that are stored as timestamps or dates"
+    )]
     TimeType {
         /// The column.
         column: String,
@@ -62,7 +70,9 @@ pub enum ClusterError {
     #[error("no row is asked for: name dates, or a snapshots file with rows")]
     NothingAsked,
     /// The scheduler cannot be reached, at the start or any more.
-    #[error("the scheduler at {url} does not answer ({message}): see whether `holdfast-cluster scheduler` runs there, start it again, and repeat the command; nothing was written")]
+    #[error(
+        "the scheduler at {url} does not answer ({message}): see whether `holdfast-cluster scheduler` runs there, start it again, and repeat the command; nothing was written"
+    )]
     Scheduler {
         /// Its URL.
         url: String,
@@ -73,7 +83,9 @@ pub enum ClusterError {
     #[error("--cluster {0}: give the scheduler's address as df://HOST:PORT")]
     Url(String),
     /// The cluster answered with other rows than were asked for.
-    #[error("{n_rows} feature rows for {n_keys} asked for: an executor holds other data; do all machines see the same history?")]
+    #[error(
+        "{n_rows} feature rows for {n_keys} asked for: an executor holds other data; do all machines see the same history?"
+    )]
     Incomplete {
         /// Rows that came.
         n_rows: usize,
@@ -81,7 +93,9 @@ pub enum ClusterError {
         n_keys: usize,
     },
     /// The cluster answered with something else than feature rows.
-    #[error("the cluster answered with {0} instead of feature rows: client, scheduler and executors must be of one version")]
+    #[error(
+        "the cluster answered with {0} instead of feature rows: client, scheduler and executors must be of one version"
+    )]
     Answer(String),
     /// The query failed.
     #[error("{}", told(.0))]

@@ -51,13 +51,17 @@ pub struct Source {
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// The text is no job.
-    #[error("the query carries a job that cannot be read ({0}): client, scheduler and executors must be of one version")]
+    #[error(
+        "the query carries a job that cannot be read ({0}): client, scheduler and executors must be of one version"
+    )]
     Text(#[from] serde_json::Error),
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] Mistakes),
     /// A type that Arrow does not know.
-    #[error("column `{column}` has the type `{data_type}`, which cannot be sent to executors: store it as plain text, numbers or times")]
+    #[error(
+        "column `{column}` has the type `{data_type}`, which cannot be sent to executors: store it as plain text, numbers or times"
+    )]
     Type {
         /// The column.
         column: String,
@@ -65,7 +69,9 @@ pub enum JobError {
         data_type: String,
     },
     /// More sources than a byte can number.
-    #[error("the files have {0} different sets of columns: write the tables again with one set of columns each, 255 at most in all")]
+    #[error(
+        "the files have {0} different sets of columns: write the tables again with one set of columns each, 255 at most in all"
+    )]
     TooManySources(usize),
 }
 
@@ -118,7 +124,9 @@ impl Job {
             };
             Field::new(&spec.name, data_type, true)
         };
-        std::iter::once(Field::new(ROW, DataType::Int64, false)).chain(self.specs.iter().map(feature)).collect()
+        std::iter::once(Field::new(ROW, DataType::Int64, false))
+            .chain(self.specs.iter().map(feature))
+            .collect()
     }
 
     /// The type of an account's feature rows.
@@ -175,7 +183,8 @@ mod tests {
             DataType::Timestamp(TimeUnit::Millisecond, Some("+02:00".into())),
         ];
         for data_type in types {
-            let source = Source { table: String::new(), columns: vec![("c".to_owned(), data_type.to_string())] };
+            let source =
+                Source { table: String::new(), columns: vec![("c".to_owned(), data_type.to_string())] };
             assert_eq!(source.typed().unwrap(), [("c".to_owned(), data_type)]);
         }
     }

@@ -39,7 +39,7 @@ const NOBODY: &str = "\u{1}nobody";
 
 /// Why an executor cannot compute features.
 #[derive(Debug, thiserror::Error)]
-pub enum KernelError {
+pub(crate) enum KernelError {
     /// The query's job.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -70,12 +70,14 @@ pub enum KernelError {
 
 /// A list of facts that is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CutShortFacts {
+pub(crate) enum CutShortFacts {
     /// It ends within a fact.
     #[error("a list of facts is cut short: client, scheduler and executors must be of one version")]
     CutShort,
     /// A fact of a source that the job does not have.
-    #[error("a fact of source {0}, which the job does not have: client, scheduler and executors must be of one version")]
+    #[error(
+        "a fact of source {0}, which the job does not have: client, scheduler and executors must be of one version"
+    )]
     Source(u8),
 }
 
@@ -142,7 +144,9 @@ fn rows_of_chunk(job: &Job, lists: &LargeBinaryArray) -> Result<ListArray, Kerne
         let column = table.as_ref().and_then(|table| table.columns().get(index));
         columns.push(match column {
             Some(Column::Number(values)) => Arc::new(Float64Array::from(values.clone())),
-            Some(Column::Text(values)) => Arc::new(StringArray::from_iter(values.iter().map(Option::as_deref))),
+            Some(Column::Text(values)) => {
+                Arc::new(StringArray::from_iter(values.iter().map(Option::as_deref)))
+            }
             None => arrow::array::new_null_array(field.data_type(), keys.len()),
         });
     }

@@ -14,7 +14,7 @@ use crate::ClusterError;
 
 /// A folder of tables.
 #[derive(Debug, Clone)]
-pub struct Location {
+pub(crate) struct Location {
     url: Url,
     store: Arc<dyn ObjectStore>,
     root: object_store::path::Path,
@@ -42,14 +42,14 @@ pub(crate) struct Scratch {
 /// Object stores by URL, made when first asked for: `file://`, and `s3://` where this was built with the feature `s3`,
 /// with the credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT` …).
 #[derive(Debug, Default)]
-pub struct Stores;
+pub(crate) struct Stores;
 
 impl Location {
     /// The history at `text`: a folder, or a URL.
     ///
     /// # Errors
     /// Folders that are not there, URLs of stores that this build does not know.
-    pub fn parse(text: &str) -> Result<Self, ClusterError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ClusterError> {
         let unusable = |message: String| ClusterError::Location { location: text.to_owned(), message };
         let url = if text.contains("://") {
             Url::parse(text).map_err(|error| unusable(error.to_string()))?
@@ -88,7 +88,9 @@ impl Location {
         if below.len() > 2 || below.iter().any(|part| part.starts_with(['.', '_'])) {
             return Ok(None);
         }
-        let Some((name, ending)) = below.last().and_then(|file| file.rsplit_once('.')) else { return Ok(None) };
+        let Some((name, ending)) = below.last().and_then(|file| file.rsplit_once('.')) else {
+            return Ok(None);
+        };
         let table = if below.len() == 2 { below[0].as_str() } else { name };
         let Some(schema) = TableSchema::find(table) else { return Ok(None) };
         match ending {
@@ -104,7 +106,9 @@ impl Location {
 
     /// The bytes of a file.
     pub(crate) async fn bytes(&self, file: &TableFile) -> Result<Vec<u8>, ClusterError> {
-        let read = async { self.store.get_opts(&file.path, object_store::GetOptions::default()).await?.bytes().await };
+        let read = async {
+            self.store.get_opts(&file.path, object_store::GetOptions::default()).await?.bytes().await
+        };
         let failed = |error: object_store::Error| ClusterError::Location {
             location: file.url.clone(),
             message: error.to_string(),
@@ -122,7 +126,10 @@ impl Scratch {
         let mut url = folder.url.clone();
         url.set_path(path.as_ref());
         let put = folder.store.put_opts(&path, bytes.into(), object_store::PutOptions::default()).await;
-        put.map_err(|error| ClusterError::Location { location: folder.url.to_string(), message: error.to_string() })?;
+        put.map_err(|error| ClusterError::Location {
+            location: folder.url.to_string(),
+            message: error.to_string(),
+        })?;
         Ok(Self { store: folder.store.clone(), path, url: url.to_string() })
     }
 
@@ -182,11 +189,14 @@ mod tests {
             "truth.parquet",
         ];
         let named = |table: &str, file: &str| (table.to_owned(), file.to_owned());
-        assert_eq!(found(&files).await.unwrap(), [
-            named("subscriptions", "subscriptions.parquet"),
-            named("usage_events", "part 2.parquet"),
-            named("usage_events", "part-1.parquet"),
-        ]);
+        assert_eq!(
+            found(&files).await.unwrap(),
+            [
+                named("subscriptions", "subscriptions.parquet"),
+                named("usage_events", "part 2.parquet"),
+                named("usage_events", "part-1.parquet"),
+            ]
+        );
     }
 
     #[tokio::test]

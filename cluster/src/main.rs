@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The reader of a closed standard error learns it from the exit code.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {error}");
             let is_input = error.downcast_ref::<ClusterError>().is_some_and(ClusterError::is_input)
                 || error.downcast_ref::<read::ReadError>().is_some();
             ExitCode::from(if is_input { UNUSABLE } else { FAILED })

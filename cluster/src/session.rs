@@ -23,9 +23,9 @@ pub enum Cluster {
 /// Partitions of a shuffle, unless asked for otherwise: small enough to be in memory whole, see `docs/cluster.md`.
 pub const DEFAULT_PARTITIONS: usize = 16;
 
-/// Rows of a batch. After the shuffle a row is an account with all its feature rows: a quarter of the usual number keeps a
-/// batch below [`MESSAGE_BYTES`] for dozens of dates.
-const BATCH_ROWS: usize = 2_048;
+/// Rows of a batch. Around the shuffle a row is an account with all its facts, after it one with all its feature rows:
+/// far fewer than usual keep a batch below [`MESSAGE_BYTES`], and let an aggregate spill in small steps.
+const BATCH_ROWS: usize = 512;
 /// The longest message between machines.
 pub(crate) const MESSAGE_BYTES: u32 = 256 << 20;
 

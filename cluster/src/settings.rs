@@ -10,13 +10,13 @@ const OF_OTHERS: [&str; 2] = ["training", "decisions"];
 
 /// The sections that features depend on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// How tables are read.
-    pub history: HistoryConfig,
+    pub(crate) history: HistoryConfig,
     /// Which contracts count as in force.
-    pub snapshots: SnapshotConfig,
+    pub(crate) snapshots: SnapshotConfig,
     /// Which features there are.
-    pub features: ComputeConfig,
+    pub(crate) features: ComputeConfig,
 }
 
 impl Settings {
@@ -24,7 +24,7 @@ impl Settings {
     ///
     /// # Errors
     /// All mistakes of these sections.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
         let mut settings = settings::Settings::parse(file, text)?;
         let read = Self {
             history: settings.section("history", HistoryConfig::from_section),
@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_with_its_line() {
-        let mistakes = Settings::parse("h.toml", "[history]\non_bad_row = \"shrug\"\n[decisions]\nx = 1\n").unwrap_err();
+        let mistakes =
+            Settings::parse("h.toml", "[history]\non_bad_row = \"shrug\"\n[decisions]\nx = 1\n").unwrap_err();
         assert_eq!(mistakes.0.len(), 1);
         assert!(mistakes.to_string().starts_with("h.toml:2:"), "{mistakes}");
     }

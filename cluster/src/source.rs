@@ -70,10 +70,12 @@ async fn source(
 ) -> Result<SourceFiles, ClusterError> {
     let table = files[0].table;
     let rows = read(context, &files).await?.limit(0, Some(SAMPLE_ROWS))?.collect().await?;
-    let sample = arrow::compute::concat_batches(schema, &rows).map_err(datafusion::error::DataFusionError::from)?;
+    let sample =
+        arrow::compute::concat_batches(schema, &rows).map_err(datafusion::error::DataFusionError::from)?;
     let columns = known_columns(table, &sample, config)?;
     let is_constant = |name: &str| {
-        table == "accounts" && config.constant_account_columns.iter().any(|known| known.eq_ignore_ascii_case(name))
+        table == "accounts"
+            && config.constant_account_columns.iter().any(|known| known.eq_ignore_ascii_case(name))
     };
     let is_read = |name: &str| columns.iter().any(|(_, known)| known == name) || is_constant(name);
     let fields = schema.fields().iter().filter(|field| is_read(field.name()));

@@ -59,8 +59,8 @@ pub(crate) async fn survey(
     let config = read::HistoryConfig { now, with_hashes: false, ..settings.history.clone() };
     let files = used(location.files().await?, config.usage)?;
     let sources = source::sources(context, files, &config).await?;
-    let folder = tempfile::tempdir()
-        .map_err(|source| ClusterError::Io { path: std::env::temp_dir(), source })?;
+    let folder =
+        tempfile::tempdir().map_err(|source| ClusterError::Io { path: std::env::temp_dir(), source })?;
     for (number, source) in sources.iter().enumerate() {
         let below = folder.path().join(&source.source.table);
         std::fs::create_dir_all(&below).map_err(|source| ClusterError::Io { path: below.clone(), source })?;
@@ -73,7 +73,8 @@ pub(crate) async fn survey(
         }
     }
     let mut history = read::history(folder.path(), &config)?;
-    let large: Vec<&SourceFiles> = sources.iter().filter(|source| source.source.table == LARGE_TABLE).collect();
+    let large: Vec<&SourceFiles> =
+        sources.iter().filter(|source| source.source.table == LARGE_TABLE).collect();
     if large.is_empty() {
         let specs = wanted(&history, only, settings)?;
         return Ok(Survey { history, sources, specs });
@@ -157,21 +158,28 @@ async fn usage(
     }
     let Some(all) = all else { return Ok((Vec::new(), None)) };
     let column = |name: &str| Expr::Column(Column::from_name(name));
-    let by_account = all.aggregate(vec![column("account"), column("event")], vec![
-        count(lit(1)).alias("n"),
-        max(column("value")).alias("value"),
-        max(column("known_at")).alias("known_at"),
-    ])?;
-    let by_event = by_account.aggregate(vec![column("event")], vec![
-        count(lit(1)).alias("accounts"),
-        sum(column("n")).alias("n"),
-        max(column("value")).alias("value"),
-        max(column("known_at")).alias("known_at"),
-    ])?;
+    let by_account = all.aggregate(
+        vec![column("account"), column("event")],
+        vec![
+            count(lit(1)).alias("n"),
+            max(column("value")).alias("value"),
+            max(column("known_at")).alias("known_at"),
+        ],
+    )?;
+    let by_event = by_account.aggregate(
+        vec![column("event")],
+        vec![
+            count(lit(1)).alias("accounts"),
+            sum(column("n")).alias("n"),
+            max(column("value")).alias("value"),
+            max(column("known_at")).alias("known_at"),
+        ],
+    )?;
     let mut uses = Vec::new();
     let mut known_at = None;
     for batch in by_event.collect().await? {
-        let events = arrow::compute::cast(batch.column(0), &DataType::Utf8).map_err(datafusion::error::DataFusionError::from)?;
+        let events = arrow::compute::cast(batch.column(0), &DataType::Utf8)
+            .map_err(datafusion::error::DataFusionError::from)?;
         let events = events.as_string::<i32>();
         let number = |column: usize| batch.column(column).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
@@ -193,7 +201,8 @@ async fn usage(
 
 /// Account, event, whether there is a value, and when a row of usage became known, in microseconds.
 fn usage_row(source: &SourceFiles, delay: i64, now: Option<Timestamp>) -> Result<Vec<Expr>, ClusterError> {
-    let own = |name: &str| source.columns.iter().find(|(known, _)| *known == name).map(|(_, own)| own.as_str());
+    let own =
+        |name: &str| source.columns.iter().find(|(known, _)| *known == name).map(|(_, own)| own.as_str());
     let column = |name: &str| own(name).map(|own| Expr::Column(Column::from_name(own)));
     let no_time = || lit(datafusion::common::ScalarValue::Int64(None));
     let time = |name: &str| match own(name) {
@@ -220,7 +229,8 @@ fn usage_row(source: &SourceFiles, delay: i64, now: Option<Timestamp>) -> Result
         Some(column) => btrim(vec![cast(column, DataType::Utf8)]),
         None => lit(datafusion::common::ScalarValue::Utf8(None)),
     };
-    let account = column("account_id").map(|id| functions::account().call(vec![id])).unwrap_or_else(|| text(None));
+    let account =
+        column("account_id").map(|id| functions::account().call(vec![id])).unwrap_or_else(|| text(None));
     Ok(vec![
         account.alias("account"),
         text(column("event")).alias("event"),
@@ -250,7 +260,9 @@ fn micros(source: &SourceFiles, name: &str) -> Result<Expr, ClusterError> {
 /// `history` with usage by accounts made for it, in which events rank as they do in `uses`: that ranking is all that the choice of
 /// features asks of usage.
 fn with_usage_ranked(history: &History, mut uses: Vec<EventUse>, max_events: usize) -> History {
-    uses.sort_by(|a, b| (b.n_accounts, b.n_rows).cmp(&(a.n_accounts, a.n_rows)).then_with(|| a.event.cmp(&b.event)));
+    uses.sort_by(|a, b| {
+        (b.n_accounts, b.n_rows).cmp(&(a.n_accounts, a.n_rows)).then_with(|| a.event.cmp(&b.event))
+    });
     uses.truncate(max_events);
     let mut ranked = History { store: None, ..history.clone() };
     for account in 0..uses.len() {

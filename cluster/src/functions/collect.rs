@@ -18,7 +18,9 @@ use crate::envelope;
 
 /// The aggregate.
 pub(crate) fn collect() -> AggregateUDF {
-    AggregateUDF::new_from_impl(Collect { signature: Signature::exact(vec![DataType::Binary], Volatility::Immutable) })
+    AggregateUDF::new_from_impl(Collect {
+        signature: Signature::exact(vec![DataType::Binary], Volatility::Immutable),
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -35,9 +35,12 @@ impl ScalarUDFImpl for Fact {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some((ColumnarValue::Scalar(ScalarValue::UInt8(Some(source))), columns)) = args.args.split_first()
+        let Some((ColumnarValue::Scalar(ScalarValue::UInt8(Some(source))), columns)) =
+            args.args.split_first()
         else {
-            return exec_err!("holdfast_fact: its first argument is the number of a source, an unsigned byte");
+            return exec_err!(
+                "holdfast_fact: its first argument is the number of a source, an unsigned byte"
+            );
         };
         let columns: Vec<ArrayRef> =
             columns.iter().map(|column| column.to_array(args.number_rows)).collect::<Result<_>>()?;

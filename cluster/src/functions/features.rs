@@ -40,7 +40,7 @@ impl ScalarUDFImpl for Features {
         let Some(Some(ScalarValue::Utf8(Some(text)))) = args.scalar_arguments.first() else {
             return plan_err!("holdfast_features: its first argument is a job, as a constant text");
         };
-        let job = Job::parse(text).map_err(external)?;
+        let job = Job::parse(text).map_err(failed)?;
         Ok(Arc::new(Field::new(self.name(), job.rows_type(), true)))
     }
 
@@ -48,13 +48,14 @@ impl ScalarUDFImpl for Features {
         let [ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))), facts] = args.args.as_slice() else {
             return exec_err!("holdfast_features: a job as a constant text, and facts");
         };
-        let job = Job::parse(text).map_err(external)?;
+        let job = Job::parse(text).map_err(failed)?;
         let facts = facts.to_array(args.number_rows)?;
-        let rows = kernel::feature_rows(&job, facts.as_binary::<i64>()).map_err(external)?;
+        let rows = kernel::feature_rows(&job, facts.as_binary::<i64>()).map_err(failed)?;
         Ok(ColumnarValue::Array(Arc::new(rows)))
     }
 }
 
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
+/// As text: an error that is sent to the client arrives as such anyway, and other errors as their debugging form.
+fn failed(error: impl std::error::Error) -> DataFusionError {
+    DataFusionError::Execution(error.to_string())
 }

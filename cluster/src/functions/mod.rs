@@ -30,7 +30,7 @@ fn aggregates() -> [AggregateUDF; 1] {
 
 /// What executors look functions up in.
 #[must_use]
-pub fn registry() -> BallistaFunctionRegistry {
+pub(crate) fn registry() -> BallistaFunctionRegistry {
     let mut registry = BallistaFunctionRegistry::default();
     for function in scalars() {
         registry.scalar_functions.insert(function.name().to_owned(), Arc::new(function));
@@ -45,7 +45,7 @@ pub fn registry() -> BallistaFunctionRegistry {
 ///
 /// # Errors
 /// A session that refuses functions.
-pub fn register(session: &mut impl FunctionRegistry) -> datafusion::error::Result<()> {
+pub(crate) fn register(session: &mut impl FunctionRegistry) -> datafusion::error::Result<()> {
     for function in scalars() {
         session.register_udf(Arc::new(function))?;
     }

@@ -38,6 +38,17 @@ pub(crate) struct Client {
     pub(crate) out: PathBuf,
 }
 
+impl Executor {
+    /// What it has left for others to fetch, in megabytes.
+    pub(crate) fn left_megabytes(&self) -> u64 {
+        bytes_below(&self.work_dir) / 1_000_000
+    }
+}
+
+/// Of the Linux kernel's accounting.
+const TICKS_A_SECOND: f64 = 100.0;
+/// More than any partial result but facts.
+const FACTS: u64 = 1_000_000;
 /// After which a query hangs.
 const LONGEST_QUERY: Duration = Duration::from_secs(400);
 /// Between two looks at something awaited.
@@ -64,6 +75,14 @@ impl Process {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_000
     }
+
+    /// The processor time that it took, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let after_name = stat.rsplit(')').next().unwrap();
+        let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
+        ticks.sum::<f64>() / TICKS_A_SECOND
+    }
 }
 
 impl Drop for Process {
@@ -79,8 +98,9 @@ impl Machines {
         let folder = tempfile::tempdir().unwrap();
         let scheduler = scheduler("127.0.0.1:0");
         let url = format!("df://{}", scheduler.said.strip_prefix("listening on ").unwrap());
-        let executors =
-            (0..n_executors).map(|index| executor(&url, folder.path().join(index.to_string()), more)).collect();
+        let executors = (0..n_executors)
+            .map(|index| executor(&url, folder.path().join(index.to_string()), more))
+            .collect();
         Self { scheduler, executors, url, folder }
     }
 
@@ -104,10 +124,11 @@ impl Machines {
         Client { child, out }
     }
 
-    /// Waits until the executor has written partial results: a query is on its way then, and loses them with it.
+    /// Waits until the executor has written facts for others to fetch: the query is on its way then, and loses them with
+    /// the executor. What the client asks first, how events are used, leaves far less.
     pub(crate) fn await_partial_results(&self, executor: usize) {
         let folder = &self.executors[executor].work_dir;
-        await_that("partial results", || contains_data(folder));
+        await_that("partial results", || bytes_below(folder) > FACTS);
     }
 
     /// A scheduler again, at the same address. Executors find it by themselves.
@@ -163,11 +184,13 @@ fn await_that(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn contains_data(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => contains_data(&entry.path()),
-        Ok(metadata) => metadata.len() > 0,
-        Err(_) => false,
-    })
+/// Bytes of all files below a folder.
+fn bytes_below(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let bytes = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(bytes).sum()
 }
