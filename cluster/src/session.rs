@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
+use ballista_core::config::{BALLISTA_COALESCE_ENABLED, BALLISTA_SHUFFLE_SORT_BASED_BATCH_SIZE};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -26,6 +27,8 @@ pub const DEFAULT_PARTITIONS: usize = 16;
 /// Rows of a batch. Around the shuffle a row is an account with all its facts, after it one with all its feature rows:
 /// far fewer than usual keep a batch below [`MESSAGE_BYTES`], and let an aggregate spill in small steps.
 const BATCH_ROWS: usize = 512;
+/// Rows of a batch that was shuffled: accounts with facts of many files by then.
+const SHUFFLED_ROWS: usize = 64;
 /// The longest message between machines.
 pub(crate) const MESSAGE_BYTES: u32 = 256 << 20;
 
@@ -75,6 +78,9 @@ pub(crate) fn config(n_partitions: usize) -> SessionConfig {
         // Texts become rows at once; views would only be copied.
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
         .with_batch_size(BATCH_ROWS)
+        .set_usize(BALLISTA_SHUFFLE_SORT_BASED_BATCH_SIZE, SHUFFLED_ROWS)
+        // A partition is what a task holds in memory: as many as were asked for, however small they look compressed.
+        .set_bool(BALLISTA_COALESCE_ENABLED, false)
         .with_ballista_grpc_client_max_message_size(MESSAGE_BYTES as usize)
 }
 
