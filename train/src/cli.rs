@@ -56,7 +56,7 @@ pub enum Command {
         holdfast-train features --history business --as-of 2025-06-30 --only events_28d,users_28d --out two.csv\n  \
         holdfast-train features explain users_28d --history business --account acct-00003 --as-of 2025-06-30\n\n\
         The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.")]
-    Features(FeaturesCommand),
+    Features(FeaturesArgs),
     /// Score accounts in bulk with a published model
     #[command(after_help = "Examples:\n  \
         holdfast-train score --registry registry --history business --as-of 2025-06-30 --out scores.csv\n  \
@@ -172,30 +172,6 @@ pub struct TableArgs {
     pub name: Option<String>,
 }
 
-/// Which accounts at which dates.
-#[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
-pub struct When {
-    /// Observation dates, separated by commas: every account active at the date
-    #[arg(long, value_name = "DATE", value_delimiter = ',')]
-    pub as_of: Vec<String>,
-    /// File with the columns account_id and as_of
-    #[arg(long, value_name = "FILE")]
-    pub snapshots: Option<PathBuf>,
-}
-
-/// `features`: the matrix, or one value of it explained.
-#[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct FeaturesCommand {
-    /// The matrix.
-    #[command(flatten)]
-    pub matrix: Option<FeaturesArgs>,
-    /// What else to do.
-    #[command(subcommand)]
-    pub other: Option<OfFeatures>,
-}
-
 /// What else there is to ask of features.
 #[derive(Debug, Clone, Subcommand)]
 pub enum OfFeatures {
@@ -228,18 +204,32 @@ pub struct ExplainArgs {
     pub rows: usize,
 }
 
-/// Options of `features`.
+/// Options of `features`; a subcommand of it has its own.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct FeaturesArgs {
-    /// The history.
-    #[command(flatten)]
-    pub input: HistoryArgs,
-    /// The rows.
-    #[command(flatten)]
-    pub when: When,
-    /// File to write: .parquet or .csv
+    /// What else to do.
+    #[command(subcommand)]
+    pub other: Option<OfFeatures>,
+    /// Folder with the history's tables
+    #[arg(long, value_name = "DIR", required = true)]
+    pub history: Option<PathBuf>,
+    /// Configuration (TOML); every setting has a default
     #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub config: Option<PathBuf>,
+    /// Memory to aim at for the history, such as 512MB or 4GB; what exceeds it goes to a temporary file
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GB")]
+    pub memory: usize,
+    /// Observation dates, separated by commas: every account active at the date
+    #[arg(long, value_name = "DATE", value_delimiter = ',', conflicts_with = "snapshots")]
+    #[arg(required_unless_present = "snapshots")]
+    pub as_of: Vec<String>,
+    /// File with the columns account_id and as_of
+    #[arg(long, value_name = "FILE")]
+    pub snapshots: Option<PathBuf>,
+    /// File to write: .parquet or .csv
+    #[arg(long, value_name = "FILE", required = true)]
+    pub out: Option<PathBuf>,
     /// Only these features, separated by commas [default: all that the history offers]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -375,9 +365,15 @@ mod tests {
         let Command::Features(args) = parse(&["--as-of", "2025-01-31,2025-02-28"]).unwrap().command else {
             panic!("not the features command");
         };
-        let args = args.matrix.unwrap();
-        assert_eq!(args.when.as_of, ["2025-01-31", "2025-02-28"]);
+        assert_eq!(args.as_of, ["2025-01-31", "2025-02-28"]);
         assert!(parse(&[]).is_err());
+        let explain = ["holdfast-train", "features", "explain", "arr", "--history", "h"];
+        let asked = explain.iter().chain(&["--account", "a", "--as-of", "2025-01-31"]);
+        let Command::Features(FeaturesArgs { other: Some(_), .. }) =
+            Cli::try_parse_from(asked).unwrap().command
+        else {
+            panic!("not the explain command");
+        };
         assert!(parse(&["--as-of", "2025-01-31", "--snapshots", "s.csv"]).is_err());
     }
 }

@@ -3,16 +3,17 @@
 //! Their names carry the event's own (`events_28d__export`), so that a stored specification says by itself
 //! what to compute on another history.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::ComputeError;
-use super::rows::own_usage;
-use super::sweep::{event_names, load, parts};
+use super::sweep::{event_names, parts};
 use super::usage_window::UsageWindow;
 use super::window::ratio;
 use crate::history::{History, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
-use crate::store::StoreError;
+use crate::store::{EventUses, StoreError};
 
 /// What is measured of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +56,6 @@ pub(super) fn parse(feature: &str) -> Option<(EventMeasure, &str)> {
     MEASURES.iter().find_map(|(measure, prefix)| Some((*measure, feature.strip_prefix(prefix)?)))
 }
 
-/// How an event is used over a history.
-#[derive(Debug, Clone, Copy, Default)]
-struct Use {
-    accounts: usize,
-    rows: usize,
-    has_value: bool,
-}
-
 /// The `most` events that most accounts use, ties by rows, then by name.
 pub(super) fn most_used(history: &History, most: usize) -> Result<Vec<NamedEvent>, ComputeError> {
     let names = event_names(history);
@@ -72,7 +65,7 @@ pub(super) fn most_used(history: &History, most: usize) -> Result<Vec<NamedEvent
     let parts: Vec<usize> = (0..parts(history).len()).collect();
     let counted = parts.into_par_iter().map(|part| uses(history, part, &names));
     let uses = counted.try_reduce(
-        || vec![Use::default(); names.len()],
+        || vec![EventUses::default(); names.len()],
         |mut all, more| {
             for (all, more) in all.iter_mut().zip(more) {
                 all.accounts += more.accounts;
@@ -86,32 +79,23 @@ pub(super) fn most_used(history: &History, most: usize) -> Result<Vec<NamedEvent
     ranked.sort_by(|(name_a, a), (name_b, b)| {
         (b.accounts, b.rows).cmp(&(a.accounts, a.rows)).then(name_a.cmp(name_b))
     });
-    let named = |(name, one): (&Text, Use)| NamedEvent { name: name.clone(), has_value: one.has_value };
+    let named = |(name, one): (&Text, EventUses)| NamedEvent { name: name.clone(), has_value: one.has_value };
     Ok(ranked.into_iter().take(most).map(named).collect())
 }
 
 /// The use of each event by the accounts of one part.
-fn uses(history: &History, part: usize, names: &[Text]) -> Result<Vec<Use>, StoreError> {
-    let loaded = load(history, part)?;
-    let mut uses = vec![Use::default(); names.len()];
-    let mut last_user = vec![usize::MAX; names.len()];
-    for (at, account) in parts(history)[part].clone().enumerate() {
-        let own;
-        let rows = match &loaded {
-            Some(part) => part.usage(at),
-            None => {
-                own = own_usage(&history.accounts[account], names);
-                own.of(0)
-            }
-        };
-        for (&event, value) in rows.event.iter().zip(rows.value) {
-            let (event, one) = (event as usize, &mut uses[event as usize]);
-            one.rows += 1;
-            one.has_value |= !value.is_nan();
-            if last_user[event] != account {
-                last_user[event] = account;
-                one.accounts += 1;
-            }
+fn uses(history: &History, part: usize, names: &[Text]) -> Result<Vec<EventUses>, StoreError> {
+    if let Some(store) = &history.store {
+        return store.event_uses(part);
+    }
+    let mut uses = vec![EventUses::default(); names.len()];
+    for facts in &history.accounts[parts(history)[part].clone()] {
+        let mut own = BTreeSet::new();
+        for row in &facts.usage {
+            let Ok(event) = names.binary_search(&row.event) else { continue };
+            uses[event].rows += 1;
+            uses[event].has_value |= row.value.is_some();
+            uses[event].accounts += usize::from(own.insert(event));
         }
     }
     Ok(uses)

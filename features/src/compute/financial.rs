@@ -2,7 +2,9 @@
 
 mod contract;
 mod invoices;
+mod lateness;
 mod opportunities;
+mod revenue;
 
 use super::declared::Declared;
 
@@ -11,5 +13,10 @@ pub(super) use invoices::Invoices;
 pub(super) use opportunities::Opportunities;
 
 /// All of them.
-pub(super) const FEATURES: [&[Declared]; 3] =
-    [contract::CONTRACT, invoices::INVOICES, opportunities::OPPORTUNITIES];
+pub(super) const FEATURES: [&[Declared]; 5] = [
+    contract::CONTRACT,
+    revenue::REVENUE,
+    invoices::INVOICES,
+    lateness::LATENESS,
+    opportunities::OPPORTUNITIES,
+];

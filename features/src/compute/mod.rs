@@ -223,6 +223,15 @@ pub fn table(history: &History, keys: &[Key], specs: &[FeatureSpec]) -> Result<F
     Ok(FeatureTable::new(specs.to_vec(), columns, keys.len())?)
 }
 
+/// Columns with room for `n_rows`.
+fn empty_columns(specs: &[FeatureSpec], n_rows: usize) -> Vec<Values> {
+    let empty = |spec: &FeatureSpec| match spec.kind {
+        Kind::Category => Values::Text(Vec::with_capacity(n_rows)),
+        Kind::Number | Kind::Boolean => Values::Number(Vec::with_capacity(n_rows)),
+    };
+    specs.iter().map(empty).collect()
+}
+
 /// Columns of missing values.
 pub(crate) fn blank_columns(specs: &[FeatureSpec], n_rows: usize) -> Vec<Values> {
     let blank = |spec: &FeatureSpec| match spec.kind {

@@ -48,7 +48,8 @@ pub(super) fn declarations() -> impl Iterator<Item = &'static Declared> {
         .into_iter()
         .chain(engagement::FEATURES)
         .chain(financial::FEATURES)
-        .chain([relationship::FEATURES, context::FEATURES])
+        .chain(relationship::FEATURES)
+        .chain([context::FEATURES])
         .flatten()
 }
 

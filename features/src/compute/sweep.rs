@@ -10,7 +10,7 @@ use std::thread;
 use super::plan::Plan;
 use super::rows::{Account, Kernel, own_usage};
 use super::usage_window::Sweeping;
-use super::{ComputeError, Key, Whole, blank_columns};
+use super::{ComputeError, Key, Whole, empty_columns};
 use crate::history::{AccountFacts, History, Text};
 use crate::matrix::Column;
 use crate::spec::FeatureSpec;
@@ -27,7 +27,7 @@ pub struct Computed {
 
 /// Rows that are computed and handed out together: a row group of a feature file. Cut by accounts and keys alone,
 /// never by threads or memory, so that neither shows in a file.
-pub(crate) const GROUP_ROWS: usize = 16_384;
+pub(crate) const GROUP_ROWS: usize = 8_192;
 /// Accounts of a part of a history that is not packed.
 const PART_ACCOUNTS: usize = 64;
 
@@ -151,18 +151,19 @@ struct Run<'a> {
 impl Run<'_> {
     fn group(&self, group: &Group<'_>) -> Result<Computed, ComputeError> {
         let n_rows = group.iter().map(|(_, wanted)| wanted.len()).sum();
-        let mut columns = blank_columns(self.specs, 0);
+        let mut columns = empty_columns(self.specs, n_rows);
         let mut rows = Vec::with_capacity(n_rows);
         let mut kernel = Kernel::default();
         for &(part, wanted) in group {
-            let loaded = load(self.history, part)?;
+            let mut loaded = load(self.history, part)?;
             for of_account in wanted.chunk_by(|a, b| a.account == b.account) {
                 let own: Vec<&Key> = of_account.iter().map(|one| &self.keys[one.row]).collect();
                 let facts = &self.history.accounts[of_account[0].account];
-                match &loaded {
+                match &mut loaded {
                     Some(part) => {
                         let at = of_account[0].account - part.accounts.start;
-                        let facts = Cow::Owned(merged(facts, &part.facts[at]));
+                        let packed = std::mem::take(&mut part.facts[at]);
+                        let facts = Cow::Owned(merged(facts, packed));
                         let account = Account { facts, usage: part.usage(at) };
                         kernel.append(&account, &own, self.plan, self.sweeping, self.whole, &mut columns);
                     }
@@ -180,14 +181,14 @@ impl Run<'_> {
 }
 
 /// What the history itself holds of an account and what was packed of it.
-fn merged(core: &AccountFacts, packed: &AccountFacts) -> AccountFacts {
+fn merged(core: &AccountFacts, packed: AccountFacts) -> AccountFacts {
     AccountFacts {
         account_id: core.account_id.clone(),
         account: core.account.clone(),
         subscriptions: core.subscriptions.clone(),
         subscription_events: core.subscription_events.clone(),
         labels: core.labels.clone(),
-        ..packed.clone()
+        ..packed
     }
 }
 

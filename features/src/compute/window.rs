@@ -35,6 +35,11 @@ pub(super) fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { f64::NAN } else { part / whole }
 }
 
+/// The sum in the order given; 0 of nothing, where the standard library's is −0.
+pub(super) fn total(values: impl Iterator<Item = f64>) -> f64 {
+    values.sum::<f64>() + 0.0
+}
+
 /// The mean in the order given; NaN where there is nothing.
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0_u32), |(sum, n), value| (sum + value, n + 1));
@@ -53,9 +58,40 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
+/// The rows of `facts`, sorted by their knowledge time `visible_at`, that may have happened within the last
+/// `days`: nothing is known before it happens. Windows look at these alone.
+pub(super) fn recent<T>(
+    facts: &[T],
+    as_of: Timestamp,
+    days: i64,
+    visible_at: impl Fn(&T) -> Timestamp,
+) -> &[T] {
+    let start = as_of.plus_days(-days);
+    &facts[facts.partition_point(|one| visible_at(one) < start)..]
+}
+
+/// The slope of the least-squares line through `points` (x, y); NaN for fewer than three, or all at one x.
+pub(super) fn slope(points: &[(f64, f64)]) -> f64 {
+    if points.len() < 3 {
+        return f64::NAN;
+    }
+    let [mean_x, mean_y] =
+        [mean(points.iter().map(|point| point.0)), mean(points.iter().map(|point| point.1))];
+    let product: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let square: f64 = points.iter().map(|(x, _)| (x - mean_x) * (x - mean_x)).sum();
+    ratio(product, square)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slope_is_that_of_the_line_and_needs_three_points() {
+        assert_eq!(slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]).to_bits(), 2.0_f64.to_bits());
+        assert!(slope(&[(0.0, 1.0), (1.0, 3.0)]).is_nan());
+        assert!(slope(&[(1.0, 1.0), (1.0, 3.0), (1.0, 4.0)]).is_nan());
+    }
 
     #[test]
     fn statistics_of_nothing_are_missing() {

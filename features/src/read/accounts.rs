@@ -18,7 +18,7 @@ pub(super) struct Accounts {
 }
 
 /// The ids that other tools give accounts, for one table or, under the empty name, for all.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Aliases(HashMap<(Text, Text), Text>);
 
 impl Accounts {

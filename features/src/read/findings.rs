@@ -20,6 +20,14 @@ impl Findings {
         Self { on_bad_row, problems: Vec::new(), n_problems: 0, rejects: Vec::new() }
     }
 
+    /// Adds what was found after this.
+    pub(super) fn extend(&mut self, later: Self) {
+        let room = LISTED_PROBLEMS.saturating_sub(self.problems.len());
+        self.problems.extend(later.problems.into_iter().take(room));
+        self.n_problems += later.n_problems;
+        self.rejects.extend(later.rejects);
+    }
+
     /// Something that no reject can mend.
     pub(super) fn problem(&mut self, problem: Problem) {
         self.n_problems += 1;

@@ -1,14 +1,17 @@
 //! A folder of tables → a history.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use crate::history::{History, TableSummary, Text};
 
 use super::config::{HistoryConfig, UsageTable};
-use super::contract::TABLES;
+use super::contract::{TABLES, TableSchema};
 use super::error::{Problem, ReadError, Reason, Reject};
 use super::files::{Files, discover};
-use super::table::Reading;
+use super::table::{IN_HISTORY, Reading};
 
 /// The only table that every history needs.
 const REQUIRED_TABLE: &str = "subscriptions";
@@ -43,6 +46,8 @@ pub struct TableReport {
     pub missing: Vec<&'static str>,
     /// Columns of the files that nothing reads.
     pub ignored: Vec<String>,
+    /// Whether the rows were read: false where nothing asked for them and the files' statistics told their end.
+    pub is_read: bool,
 }
 
 /// Reads the history in the folder `dir`.
@@ -85,13 +90,21 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
         (_, false) => {}
     }
     let mut reports = Vec::new();
+    let is_there = |schema: &TableSchema| tables.get(schema.name).is_some_and(|paths| !paths.is_empty());
+    let is_packed = |schema: &TableSchema| is_there(schema) && !IN_HISTORY.contains(&schema.name);
+    let packed: Vec<&'static TableSchema> = TABLES.iter().filter(|schema| is_packed(schema)).collect();
     for schema in TABLES {
         match tables.get(schema.name) {
+            _ if packed.first() == Some(&schema) => {
+                for report in read_packed(&mut reading, &packed, &tables, &mut notes)? {
+                    reports.push(report);
+                }
+            }
+            _ if packed.contains(&schema) => {}
             Some(paths) if !paths.is_empty() => {
                 let n_problems = reading.findings.n_problems;
                 let report = reading.read_table(schema, paths)?;
-                let is_empty = report.summary.n_rows + report.summary.n_rejected == 0
-                    && reading.findings.n_problems == n_problems;
+                let is_empty = report.is_empty() && reading.findings.n_problems == n_problems;
                 if is_empty && schema.name == REQUIRED_TABLE {
                     reading.findings.problem(Problem::table(schema.name, Reason::NoRows));
                 } else if is_empty {
@@ -123,6 +136,40 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
     Ok(finish(reading, config, reports, notes))
 }
 
+/// Reads the tables that are packed side by side.
+fn read_packed(
+    reading: &mut Reading<'_>,
+    schemas: &[&'static TableSchema],
+    tables: &BTreeMap<&'static str, Vec<PathBuf>>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<TableReport>, ReadError> {
+    reading.open_store();
+    let parent = &*reading;
+    let read = |(index, schema): (usize, &&'static TableSchema)| {
+        let mut fork = parent.fork(index + 1);
+        let paths = tables.get(schema.name).map(Vec::as_slice).unwrap_or_default();
+        let report = fork.read_table(schema, paths)?;
+        Ok((fork, report))
+    };
+    let forks: Vec<Result<_, ReadError>> = schemas.par_iter().enumerate().map(read).collect();
+    let mut reports = Vec::with_capacity(forks.len());
+    for (fork, schema) in forks.into_iter().zip(schemas) {
+        let (fork, report) = fork?;
+        if report.is_empty() && fork.findings.n_problems == 0 {
+            notes.push(format!("{} has no rows and counts as absent", schema.name));
+        }
+        reading.join(fork);
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+impl TableReport {
+    fn is_empty(&self) -> bool {
+        self.is_read && self.summary.n_rows + self.summary.n_rejected == 0
+    }
+}
+
 fn finish(
     reading: Reading<'_>,
     config: &HistoryConfig,
@@ -139,7 +186,7 @@ fn finish(
         currency,
         tables: tables
             .iter()
-            .filter(|table| table.summary.n_rows > 0)
+            .filter(|table| table.summary.n_rows > 0 || !table.is_read)
             .map(|table| table.summary.clone())
             .collect(),
         candidate_columns: config.constant_account_columns.clone(),

@@ -27,7 +27,7 @@ pub(super) struct Reading<'a> {
     config: &'a HistoryConfig,
     present: Option<Present>,
     interner: Interner,
-    aliases: Aliases,
+    aliases: Arc<Aliases>,
     pub(super) findings: Findings,
     pub(super) accounts: Accounts,
     /// Where facts go that not every snapshot asks for; there from the first table of such on.
@@ -40,7 +40,8 @@ pub(super) struct Reading<'a> {
 }
 
 /// The tables whose facts stand in the history itself: every snapshot asks for them, and they are small.
-const IN_HISTORY: [&str; 5] = ["id_map", "subscriptions", "subscription_events", "accounts", "labels"];
+pub(super) const IN_HISTORY: [&str; 5] =
+    ["id_map", "subscriptions", "subscription_events", "accounts", "labels"];
 
 /// One table while it is read.
 struct TableReading {
@@ -67,13 +68,40 @@ impl<'a> Reading<'a> {
             config,
             present: Present::new(config),
             interner: Interner::default(),
-            aliases: Aliases::default(),
+            aliases: Arc::default(),
             findings: Findings::new(config.on_bad_row),
             accounts: Accounts::default(),
             store: None,
             n_files: 0,
             known_at: None,
             currencies: BTreeMap::new(),
+        }
+    }
+
+    /// Makes ready for tables that are packed, once those are read that are not.
+    pub(super) fn open_store(&mut self) {
+        let known = self.accounts.facts.iter().map(|facts| facts.account_id.clone()).collect();
+        self.store = Some(Arc::new(StoreBuilder::new(known, self.config.memory / 2)));
+    }
+
+    /// For reading the packed table at position `table` beside others.
+    pub(super) fn fork(&self, table: usize) -> Self {
+        Self {
+            aliases: self.aliases.clone(),
+            store: self.store.clone(),
+            // Files of different tables have different numbers.
+            n_files: (table as u64) << 32,
+            currencies: self.currencies.clone(),
+            ..Self::new(self.config)
+        }
+    }
+
+    /// Takes over what a fork found; forks come in the order of their tables.
+    pub(super) fn join(&mut self, fork: Self) {
+        self.findings.extend(fork.findings);
+        self.known_at = self.known_at.max(fork.known_at);
+        for (code, place) in fork.currencies {
+            self.currencies.entry(code).or_insert(place);
         }
     }
 
@@ -91,8 +119,14 @@ impl<'a> Reading<'a> {
             last: None,
             sha256: if self.config.with_hashes { Some(table_sha256(paths)?) } else { None },
         };
-        let report =
-            TableReport { summary, files: vec![], present: vec![], missing: vec![], ignored: vec![] };
+        let report = TableReport {
+            summary,
+            files: vec![],
+            present: vec![],
+            missing: vec![],
+            ignored: vec![],
+            is_read: true,
+        };
         let mut table = TableReading {
             schema,
             config: self.config.table(schema.name),
@@ -102,10 +136,6 @@ impl<'a> Reading<'a> {
             n_read: 0,
             report,
         };
-        if !IN_HISTORY.contains(&schema.name) && self.store.is_none() {
-            let known = self.accounts.facts.iter().map(|facts| facts.account_id.clone()).collect();
-            self.store = Some(Arc::new(StoreBuilder::new(known, self.config.memory / 2)));
-        }
         for path in paths {
             table.report.files.push(file_name(path));
             self.n_files += 1;
@@ -181,7 +211,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Leaves a file unread whose table nobody asked for, if its statistics tell when it ends.
-    fn pass_over(&mut self, table: &TableReading, file: &MappedFile<'_>, path: &Path) -> bool {
+    fn pass_over(&mut self, table: &mut TableReading, file: &MappedFile<'_>, path: &Path) -> bool {
         let schema = table.schema;
         let is_wanted =
             |wanted: &BTreeSet<&str>| wanted.contains(schema.name) || IN_HISTORY.contains(&schema.name);
@@ -209,6 +239,7 @@ impl<'a> Reading<'a> {
             return false;
         }
         self.known_at = self.known_at.max(known_at);
+        table.report.is_read = false;
         true
     }
 
@@ -246,7 +277,7 @@ impl<'a> Reading<'a> {
                 Ok(true)
             }
             Err(NotTaken::Unusual) => {
-                store.forget_since(self.n_files);
+                store.forget(self.n_files);
                 Ok(false)
             }
             Err(NotTaken::Store(error)) => Err(error.into()),
@@ -369,7 +400,7 @@ impl<'a> Reading<'a> {
         for row in 0..batch.n_rows {
             let (Some(id), Some(alias)) = (&ids[row], &aliases[row]) else { continue };
             let table = tables.and_then(|tables| tables[row].clone());
-            if let Err(reason) = self.aliases.add(alias.clone(), table, id.clone()) {
+            if let Err(reason) = Arc::make_mut(&mut self.aliases).add(alias.clone(), table, id.clone()) {
                 bad.push(BadRow { row, column, value: Some(alias.to_string()), reason });
             }
         }

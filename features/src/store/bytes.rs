@@ -26,10 +26,74 @@ pub(super) fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
 }
 
+/// The lower seven bits of each byte, put together.
+#[inline]
+fn sevens(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+/// A few numbers put together before they join their block: one check of its room for all of them.
+pub(super) struct Few {
+    bytes: [u8; 64],
+    n: usize,
+}
+
+impl Few {
+    pub(super) fn new() -> Self {
+        Self { bytes: [0; 64], n: 0 }
+    }
+
+    /// As [`put`]; there is room for six numbers.
+    #[inline]
+    pub(super) fn put(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.byte(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.byte(number.to_le_bytes()[0]);
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self, byte: u8) {
+        if let Some(free) = self.bytes.get_mut(self.n) {
+            *free = byte;
+            self.n += 1;
+        }
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.n]
+    }
+}
+
 impl<'a> Reader<'a> {
     /// The reverse of [`put`].
     #[inline]
     pub(super) fn number(&mut self) -> Result<u64, Damaged> {
+        // One byte, the usual case, and up to eight at once where as many are there.
+        if let Some((&first, rest)) = self.0.split_first()
+            && first < 0x80
+        {
+            self.0 = rest;
+            return Ok(u64::from(first));
+        }
+        if let Some(eight) = self.0.first_chunk() {
+            let word = u64::from_le_bytes(*eight);
+            let last = !word & 0x8080_8080_8080_8080;
+            if last != 0 {
+                let n_bits = last.trailing_zeros() + 1;
+                self.0 = &self.0[n_bits as usize / 8..];
+                return Ok(sevens(word & (u64::MAX >> (64 - n_bits))));
+            }
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64, Damaged> {
         let mut number = 0_u64;
         for (index, &byte) in self.0.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);

@@ -19,7 +19,7 @@ use bytes::Damaged;
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
+pub(crate) use usage::{EventUses, NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]
@@ -134,11 +134,11 @@ impl StoreBuilder {
         Packer { store: store.clone(), at, block_bytes, usage, facts: vec![Vec::new(); store.parts.len()] }
     }
 
-    /// Forgets everything that was put in at or after position `at`.
-    pub(crate) fn forget_since(&self, at: u64) {
+    /// Forgets everything that was put in at position `at`.
+    pub(crate) fn forget(&self, at: u64) {
         for part in &self.parts {
             let mut blocks = part.lock().unwrap_or_else(PoisonError::into_inner);
-            blocks.retain(|block| block.at < at);
+            blocks.retain(|block| block.at != at);
         }
     }
 
@@ -252,6 +252,28 @@ impl Store {
         self.space.n_spilled()
     }
 
+    /// How the accounts of the part at position `part` use each event, by its position in [`Self::events`].
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub(crate) fn event_uses(&self, part: usize) -> Result<Vec<EventUses>, StoreError> {
+        let accounts = self.ranges[part].clone();
+        let blocks = self.parts[part].iter().filter(|block| block.kind == BlockKind::Usage);
+        let blocks = blocks.map(|block| self.space.read(&block.kept)).collect::<Result<Vec<_>, _>>()?;
+        let by_code = usage::event_uses(&blocks, |code| self.account_in(&accounts, code), self.events.len())?;
+        let mut uses = vec![EventUses::default(); self.events.len()];
+        for (code, of_code) in by_code.into_iter().enumerate() {
+            uses[self.event_of_code[code] as usize] = of_code;
+        }
+        Ok(uses)
+    }
+
+    /// The position of the account of `code` among `accounts`.
+    fn account_in(&self, accounts: &Range<usize>, code: u32) -> Option<usize> {
+        let account = *self.account_of_code.get(code as usize)? as usize;
+        account.checked_sub(accounts.start).filter(|_| account < accounts.end)
+    }
+
     /// The facts of the part at position `part`.
     ///
     /// # Errors
@@ -263,11 +285,7 @@ impl Store {
             usage: UsageColumns::new(accounts.len()),
             accounts: accounts.clone(),
         };
-        // Positions within the part.
-        let account_of = |code: u32| {
-            let account = *self.account_of_code.get(code as usize)? as usize;
-            account.checked_sub(accounts.start).filter(|_| account < accounts.end)
-        };
+        let account_of = |code: u32| self.account_in(&accounts, code);
         let mut usage = Vec::new();
         for block in blocks {
             let bytes = self.space.read(&block.kept)?;

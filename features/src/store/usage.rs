@@ -4,11 +4,11 @@
 //! differs from the row before it. Users are told apart by a 64-bit hash of their id: nothing needs the id itself.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 use std::ops::Range;
 
-use super::bytes::{Damaged, Reader, put, unzigzag, zigzag};
+use super::bytes::{Damaged, Few, Reader, put, unzigzag, zigzag};
 use crate::history::{Channel, Text, Usage};
 use crate::time::Timestamp;
 
@@ -32,13 +32,23 @@ pub(crate) struct UsageRow {
 #[derive(Default)]
 pub(super) struct Encoder {
     rows: Vec<u8>,
-    /// Each account's code and number of rows.
-    accounts: Vec<(u32, u64)>,
+    accounts: Vec<OfAccount>,
+    /// By event: its rows, and whether any carries a value.
+    events: Vec<(u64, bool)>,
     account_at: HashMap<u32, usize, BuildHasherDefault<Hashed>>,
     users: Vec<u64>,
     user_at: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
     last_account: usize,
     last_time: i64,
+}
+
+/// What a block says of an account before its rows.
+#[derive(Default)]
+struct OfAccount {
+    code: u32,
+    n_rows: u64,
+    /// The set of its events' codes.
+    events: Vec<u64>,
 }
 
 /// The usage of a part, in columns; an account's rows stand together.
@@ -130,57 +140,81 @@ impl Encoder {
     }
 
     pub(super) fn push(&mut self, account: u32, row: &UsageRow) {
-        let is_same = self.accounts.get(self.last_account).is_some_and(|last| last.0 == account);
+        let is_same = self.accounts.get(self.last_account).is_some_and(|last| last.code == account);
         if !is_same {
             let next = self.accounts.len();
             self.last_account = *self.account_at.entry(account).or_insert(next);
             if self.last_account == next {
-                self.accounts.push((account, 0));
+                self.accounts.push(OfAccount { code: account, ..OfAccount::default() });
             }
         }
-        self.accounts[self.last_account].1 += 1;
+        self.count(row);
         let is_daily = row.count.is_some() || row.active_users.is_some();
-        let channel = CHANNELS.iter().position(|channel| *channel == row.channel).unwrap_or(0);
+        let channel = row.channel.map_or(0, |channel| channel as u8 + 1);
         let flags = (u8::from(is_same) * SAME_ACCOUNT)
             | (u8::from(row.visible_at != row.occurred_at) * KNOWN_LATER)
             | (u8::from(row.user.is_some()) * HAS_USER)
             | (u8::from(row.value.is_some()) * HAS_VALUE)
             | (u8::from(is_daily) * IS_DAILY)
-            | (u8::try_from(channel).unwrap_or(0) << CHANNEL_SHIFT);
-        let bytes = &mut self.rows;
-        bytes.push(flags);
+            | (channel << CHANNEL_SHIFT);
+        let mut few = Few::new();
+        few.byte(flags);
         if !is_same {
-            put(bytes, self.last_account as u64);
+            few.put(self.last_account as u64);
         }
-        put(bytes, zigzag(row.occurred_at.wrapping_sub(self.last_time)));
+        few.put(zigzag(row.occurred_at.wrapping_sub(self.last_time)));
         self.last_time = row.occurred_at;
         if row.visible_at != row.occurred_at {
-            put(bytes, zigzag(row.visible_at.wrapping_sub(row.occurred_at)));
+            few.put(zigzag(row.visible_at.wrapping_sub(row.occurred_at)));
         }
-        put(bytes, u64::from(row.event));
+        few.put(u64::from(row.event));
         if let Some(user) = row.user {
             let next = self.users.len() as u64;
             let at = *self.user_at.entry(user).or_insert(next);
             if at == next {
                 self.users.push(user);
             }
-            put(bytes, at);
+            few.put(at);
         }
+        self.rows.extend_from_slice(few.bytes());
         if let Some(value) = row.value {
-            put_float(bytes, value);
+            put_float(&mut self.rows, value);
         }
         if is_daily {
-            put_float(bytes, row.count.unwrap_or(1.0));
-            put_float(bytes, row.active_users.unwrap_or(f64::NAN));
+            put_float(&mut self.rows, row.count.unwrap_or(1.0));
+            put_float(&mut self.rows, row.active_users.unwrap_or(f64::NAN));
         }
+    }
+
+    /// Notes which account uses which event, and how often.
+    #[inline]
+    fn count(&mut self, row: &UsageRow) {
+        let event = row.event as usize;
+        if self.events.len() <= event {
+            self.events.resize(event + 1, (0, false));
+        }
+        let of_event = &mut self.events[event];
+        *of_event = (of_event.0 + 1, of_event.1 | row.value.is_some());
+        let of_account = &mut self.accounts[self.last_account];
+        of_account.n_rows += 1;
+        if of_account.events.len() <= event / 64 {
+            of_account.events.resize(event / 64 + 1, 0);
+        }
+        of_account.events[event / 64] |= 1 << (event % 64);
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.n_bytes() + 8 * self.accounts.len() + 16);
         put(&mut bytes, self.accounts.len() as u64);
-        for (account, n_rows) in &self.accounts {
-            put(&mut bytes, u64::from(*account));
-            put(&mut bytes, *n_rows);
+        for account in &self.accounts {
+            put(&mut bytes, u64::from(account.code));
+            put(&mut bytes, account.n_rows);
+            put(&mut bytes, account.events.len() as u64);
+            account.events.iter().for_each(|word| put(&mut bytes, *word));
+        }
+        put(&mut bytes, self.events.len() as u64);
+        for (n_rows, has_value) in &self.events {
+            put(&mut bytes, n_rows << 1 | u64::from(*has_value));
         }
         put(&mut bytes, self.users.len() as u64);
         for user in &self.users {
@@ -217,25 +251,78 @@ fn read_float(reader: &mut Reader<'_>) -> Result<f64, Damaged> {
 
 /// A block's lists, read.
 struct Header<'a> {
-    /// The position of each account in the part, and its number of rows.
-    accounts: Vec<(usize, usize)>,
+    accounts: Vec<OfPart>,
+    /// By event: its rows, and whether any carries a value.
+    events: Vec<(u64, bool)>,
     users: &'a [u8],
     rows: Reader<'a>,
+}
+
+/// As [`OfAccount`], the account by its position in the part.
+struct OfPart {
+    account: usize,
+    n_rows: usize,
+    events: Vec<u64>,
 }
 
 impl<'a> Header<'a> {
     fn read(bytes: &'a [u8], account_of: &impl Fn(u32) -> Option<usize>) -> Result<Self, Damaged> {
         let mut reader = Reader(bytes);
-        let n_accounts = reader.length()?;
-        let mut accounts = Vec::with_capacity(n_accounts.min(bytes.len()));
+        // No list is longer than the bytes that tell it.
+        let listed = |length: usize| if length > bytes.len() { Err(Damaged) } else { Ok(length) };
+        let n_accounts = listed(reader.length()?)?;
+        let mut accounts = Vec::with_capacity(n_accounts);
         for _ in 0..n_accounts {
             let account = account_of(reader.code()?).ok_or(Damaged)?;
-            accounts.push((account, reader.length()?));
+            let n_rows = reader.length()?;
+            let n_words = listed(reader.length()?)?;
+            let events = (0..n_words).map(|_| reader.number()).collect::<Result<_, _>>()?;
+            accounts.push(OfPart { account, n_rows, events });
         }
+        let n_events = listed(reader.length()?)?;
+        let events = (0..n_events).map(|_| reader.number().map(|number| (number >> 1, number & 1 == 1)));
+        let events = events.collect::<Result<_, _>>()?;
         let n_users = reader.length()?;
         let users = reader.take(n_users.checked_mul(8).ok_or(Damaged)?)?;
-        Ok(Self { accounts, users, rows: reader })
+        Ok(Self { accounts, events, users, rows: reader })
     }
+}
+
+/// How the events of a history are used by the accounts of one part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct EventUses {
+    pub(crate) accounts: usize,
+    pub(crate) rows: u64,
+    pub(crate) has_value: bool,
+}
+
+/// The use of each event by code, out of the lists of a part's blocks.
+pub(super) fn event_uses(
+    blocks: &[Cow<'_, [u8]>],
+    account_of: impl Fn(u32) -> Option<usize>,
+    n_events: usize,
+) -> Result<Vec<EventUses>, Damaged> {
+    let mut uses = vec![EventUses::default(); n_events];
+    let mut used: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for bytes in blocks {
+        let header = Header::read(bytes, &account_of)?;
+        for (one, (rows, has_value)) in uses.iter_mut().zip(header.events) {
+            one.rows += rows;
+            one.has_value |= has_value;
+        }
+        for OfPart { account, events, .. } in header.accounts {
+            let all = used.entry(account).or_default();
+            all.resize(all.len().max(events.len()), 0);
+            all.iter_mut().zip(events).for_each(|(all, word)| *all |= word);
+        }
+    }
+    for words in used.values() {
+        for (event, one) in uses.iter_mut().enumerate() {
+            let word = words.get(event / 64).copied().unwrap_or(0);
+            one.accounts += usize::from(word >> (event % 64) & 1 == 1);
+        }
+    }
+    Ok(uses)
 }
 
 impl UsageColumns {
@@ -270,8 +357,8 @@ impl UsageColumns {
         let headers = blocks.iter().map(|bytes| Header::read(bytes, &account_of));
         let headers = headers.collect::<Result<Vec<_>, _>>()?;
         let mut n_rows = vec![0_usize; self.of.len()];
-        for &(account, n) in headers.iter().flat_map(|header| &header.accounts) {
-            *n_rows.get_mut(account).ok_or(Damaged)? += n;
+        for listed in headers.iter().flat_map(|header| &header.accounts) {
+            *n_rows.get_mut(listed.account).ok_or(Damaged)? += listed.n_rows;
         }
         let mut next = Vec::with_capacity(n_rows.len());
         let mut total = 0_usize;
@@ -305,7 +392,7 @@ impl UsageColumns {
         users: &mut HashMap<(u32, u64), u32, BuildHasherDefault<Hashed>>,
         event_of_code: &[u32],
     ) -> Result<(), Damaged> {
-        let Header { accounts, users: hashes, rows: mut reader } = header;
+        let Header { accounts, users: hashes, rows: mut reader, .. } = header;
         let hashes = hashes.as_chunks::<8>().0;
         // The account and the number that each user of the block had last: nearly always those of its next row.
         let mut known: Vec<(usize, u32)> = vec![(usize::MAX, 0); hashes.len()];
@@ -313,7 +400,7 @@ impl UsageColumns {
         while !reader.0.is_empty() {
             let flags = reader.byte()?;
             if flags & SAME_ACCOUNT == 0 {
-                account = accounts.get(reader.length()?).ok_or(Damaged)?.0;
+                account = accounts.get(reader.length()?).ok_or(Damaged)?.account;
             }
             let at = *next.get(account).ok_or(Damaged)?;
             if at >= self.of[account].end {

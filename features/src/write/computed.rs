@@ -7,7 +7,6 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
@@ -105,7 +104,7 @@ impl<F: Fn(usize) + Sync> Output<'_, F> {
             Format::Parquet => {
                 let mut parquet = ParquetRows::new(file, self.specs)?;
                 let factory = parquet.factory.clone();
-                self.rows(|columns| encode(&factory, &columns), |chunks| Ok(parquet.append(chunks)?))?;
+                self.rows(|columns| encode(&factory, columns), |chunks| Ok(parquet.append(chunks)?))?;
                 Ok(parquet.close()?)
             }
             Format::Csv | Format::Ndjson => {
@@ -220,19 +219,19 @@ fn schema(specs: &[FeatureSpec]) -> SchemaRef {
     Arc::new(Schema::new(keys.into_iter().chain(features).collect::<Vec<_>>()))
 }
 
-/// A row group, encoded.
+/// A row group, encoded column by column: each is let go of as soon as it is.
 fn encode(
     factory: &(ArrowRowGroupWriterFactory, SchemaRef),
-    columns: &[OutputColumn],
+    columns: Vec<OutputColumn>,
 ) -> Result<Vec<ArrowColumnChunk>, Failure> {
     let (factory, schema) = factory;
-    let arrays = columns.iter().map(|column| arrow_array(&column.values)).collect();
-    let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(io::Error::other)?;
     // Nothing in a column depends on the position of its row group.
     let writers = factory.create_column_writers(0).map_err(io::Error::other)?;
     let mut chunks = Vec::with_capacity(writers.len());
-    for ((mut writer, array), field) in writers.into_iter().zip(batch.columns()).zip(schema.fields()) {
-        for leaf in compute_leaves(field, array).map_err(io::Error::other)? {
+    for ((mut writer, column), field) in writers.into_iter().zip(columns).zip(schema.fields()) {
+        let array = arrow_array(&column.values);
+        drop(column);
+        for leaf in compute_leaves(field, &array).map_err(io::Error::other)? {
             writer.write(&leaf).map_err(io::Error::other)?;
         }
         chunks.push(writer.close().map_err(io::Error::other)?);

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::buffer::NullBuffer;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -245,7 +246,7 @@ fn write_columns(path: &Path, columns: &[OutputColumn], metadata: Vec<KeyValue>)
 
 fn parquet_properties(metadata: Vec<KeyValue>) -> io::Result<WriterProperties> {
     Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(io::Error::other)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(io::Error::other)?))
         .set_created_by(concat!("holdfast ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata))
         .build())
@@ -269,9 +270,13 @@ fn write_parquet(
 fn arrow_array(values: &Values) -> ArrayRef {
     match values {
         Values::Text(values) => Arc::new(values.iter().map(Option::as_deref).collect::<StringArray>()),
-        Values::Number(values) => Arc::new(
-            values.iter().map(|value| Some(*value).filter(|value| !value.is_nan())).collect::<Float64Array>(),
-        ),
+        Values::Number(values) => {
+            let is_given: NullBuffer = values.iter().map(|value| !value.is_nan()).collect();
+            Arc::new(Float64Array::new(
+                values.clone().into(),
+                Some(is_given).filter(|nulls| nulls.null_count() > 0),
+            ))
+        }
         Values::Integer(values) => Arc::new(Int64Array::from(values.clone())),
         Values::Boolean(values) => Arc::new(BooleanArray::from(values.clone())),
         Values::Time(values) => Arc::new(

@@ -11,6 +11,7 @@
 
 mod crash;
 mod leakage;
+mod oracle;
 mod path;
 mod program;
 mod tidy;

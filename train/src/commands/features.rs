@@ -4,7 +4,7 @@ use holdfast_features::compute::{self, Key};
 use holdfast_features::{Role, Timestamp, write};
 
 use crate::TrainError;
-use crate::cli::{FeaturesArgs, When};
+use crate::cli::FeaturesArgs;
 use crate::columns::count;
 use crate::config::Config;
 use crate::history::HistorySource;
@@ -15,17 +15,17 @@ use crate::progress::Progress;
 /// # Errors
 /// Input that cannot be used, and the system's refusal to write.
 pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
-    super::check_ending(&args.out)?;
-    let mut config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
+    let (Some(history), Some(out)) = (&args.history, &args.out) else { return Err(TrainError::NothingAsked) };
+    super::check_ending(out)?;
+    let mut config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     config.history.with_hashes = false;
     if !args.only.is_empty() {
         config.history.wanted = compute::tables_of(&args.only);
     }
-    let source = HistorySource::read(&args.input.history, &config, now, progress)?;
-    let When { as_of, snapshots } = &args.when;
-    let snapshots = match snapshots {
+    let source = HistorySource::read(history, &config, now, progress)?;
+    let snapshots = match &args.snapshots {
         Some(path) => source.requested(&config, path)?,
-        None => source.active_at(&config, as_of)?,
+        None => source.active_at(&config, &args.as_of)?,
     };
     let specs = match args.only.as_slice() {
         [] => source.specs(&config)?,
@@ -34,7 +34,7 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
     let keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
     drop(snapshots);
     let stage = progress.stage("computing features", keys.len());
-    write::computed_features(&args.out, &source.history, &keys, &specs, |n_rows| stage.more(n_rows as u64))?;
+    write::computed_features(out, &source.history, &keys, &specs, |n_rows| stage.more(n_rows as u64))?;
     drop(stage);
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     Ok(format!(
@@ -42,6 +42,6 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
         count(keys.len()),
         count(n_features),
         count(specs.len() - n_features),
-        args.out.display()
+        out.display()
     ))
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use holdfast_features::Timestamp;
 
 use crate::TrainError;
-use crate::cli::{Command, FeaturesCommand, OfFeatures};
+use crate::cli::{Command, OfFeatures};
 use crate::progress::Progress;
 use crate::{pipeline, prepared};
 
@@ -61,12 +61,9 @@ pub fn run(command: &Command, now: Timestamp, progress: &Progress) -> Result<Ans
         Command::Check(args) => check::run(args, now, progress),
         Command::Run(args) => pipeline::run(args, now, progress).map(Answer::done),
         Command::Table(args) => prepared::train(args, progress).map(Answer::done),
-        Command::Features(FeaturesCommand { matrix: Some(args), .. }) => {
-            features::run(args, now, progress).map(Answer::done)
-        }
-        Command::Features(FeaturesCommand { other, .. }) => match other {
+        Command::Features(args) => match &args.other {
             Some(OfFeatures::Explain(args)) => explain::run(args, now, progress).map(Answer::done),
-            None => Err(TrainError::NothingAsked),
+            None => features::run(args, now, progress).map(Answer::done),
         },
         Command::Score(args) => score::run(args, now, progress).map(Answer::done),
         Command::Models(command) => models::run(command).map(Answer::done),

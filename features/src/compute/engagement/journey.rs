@@ -13,12 +13,13 @@ use crate::time::Timestamp;
 /// The milestones known at an observation; at least one. A row is an attempt at its name: it counts as
 /// reached from `achieved_at` on, and as missed once its target is past.
 pub(in crate::compute) struct Milestones<'a> {
-    visible: &'a [Milestone],
-    as_of: Timestamp,
+    pub(super) visible: &'a [Milestone],
+    pub(super) as_of: Timestamp,
     pub(in crate::compute) seats: f64,
 }
 
-const fn milestone(
+/// A feature of `milestones`.
+pub(super) const fn milestone(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -166,11 +167,11 @@ impl<'a> Milestones<'a> {
         (!visible.is_empty()).then_some(Self { visible, as_of, seats })
     }
 
-    fn is_reached(&self, one: &Milestone) -> bool {
+    pub(super) fn is_reached(&self, one: &Milestone) -> bool {
         one.achieved_at.is_some_and(|at| at < self.as_of)
     }
 
-    fn reached(&self) -> impl Iterator<Item = &'a Milestone> {
+    pub(super) fn reached(&self) -> impl Iterator<Item = &'a Milestone> {
         let as_of = self.as_of;
         self.visible.iter().filter(move |one| one.achieved_at.is_some_and(|at| at < as_of))
     }
@@ -195,7 +196,7 @@ impl<'a> Milestones<'a> {
     }
 
     /// Each overdue milestone with its latest past target.
-    fn overdue(&self) -> BTreeMap<&'a str, Timestamp> {
+    pub(super) fn overdue(&self) -> BTreeMap<&'a str, Timestamp> {
         let mut overdue = BTreeMap::new();
         for one in self.visible {
             if let Some(target) = one.target_at.filter(|&at| at < self.as_of) {
@@ -210,6 +211,6 @@ impl<'a> Milestones<'a> {
     }
 }
 
-fn is_value(kind: MilestoneKind) -> bool {
+pub(super) fn is_value(kind: MilestoneKind) -> bool {
     matches!(kind, MilestoneKind::Outcome | MilestoneKind::FirstValue | MilestoneKind::Roi)
 }

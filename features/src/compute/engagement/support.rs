@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::compute::declared::{Declared, How, Needs};
-use crate::compute::window::{count, days_since, is_within, mean, median, ratio};
+use crate::compute::window::{count, days_since, is_within, mean, median, ratio, recent};
 use crate::history::{Priority, Ticket};
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, RaisesRisk, Unknown};
@@ -11,11 +11,12 @@ use crate::time::Timestamp;
 
 /// The tickets known at an observation; at least one.
 pub(in crate::compute) struct Tickets<'a> {
-    visible: &'a [Ticket],
-    as_of: Timestamp,
+    pub(super) visible: &'a [Ticket],
+    pub(super) as_of: Timestamp,
 }
 
-const fn ticket(
+/// A feature of `tickets`.
+pub(super) const fn ticket(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -122,20 +123,22 @@ impl<'a> Tickets<'a> {
     }
 
     /// Tickets opened within `days` before the observation.
-    fn opened(&self, days: Range<i64>) -> impl Iterator<Item = &'a Ticket> {
-        let as_of = self.as_of;
-        self.visible.iter().filter(move |ticket| is_within(ticket.created_at, as_of, &days))
+    pub(super) fn opened(&self, days: Range<i64>) -> impl Iterator<Item = &'a Ticket> {
+        let (visible, as_of): (&'a [Ticket], _) = (self.visible, self.as_of);
+        recent(visible, as_of, days.end, |ticket| ticket.visible_at)
+            .iter()
+            .filter(move |ticket| is_within(ticket.created_at, as_of, &days))
     }
 
     /// Tickets solved within `days` before the observation: their outcome is known.
-    fn solved(&self, days: Range<i64>) -> impl Iterator<Item = &'a Ticket> {
+    pub(super) fn solved(&self, days: Range<i64>) -> impl Iterator<Item = &'a Ticket> {
         let as_of = self.as_of;
         self.visible
             .iter()
             .filter(move |ticket| ticket.solved_at.is_some_and(|solved| is_within(solved, as_of, &days)))
     }
 
-    fn open(&self) -> impl Iterator<Item = &'a Ticket> {
+    pub(super) fn open(&self) -> impl Iterator<Item = &'a Ticket> {
         let as_of = self.as_of;
         self.visible.iter().filter(move |ticket| ticket.solved_at.is_none_or(|solved| solved >= as_of))
     }

@@ -15,19 +15,20 @@ use crate::time::Timestamp;
 
 /// The contracts of an account as known at an observation.
 pub(in crate::compute) struct ContractView<'a> {
-    as_of: Timestamp,
-    whole: &'a Whole<'a>,
+    pub(super) as_of: Timestamp,
+    pub(super) whole: &'a Whole<'a>,
     /// Begun and known before the observation, in the order of their starts.
-    begun: Vec<&'a Subscription>,
-    events: &'a [SubscriptionEvent],
+    pub(super) begun: Vec<&'a Subscription>,
+    pub(super) events: &'a [SubscriptionEvent],
     /// The subscription that term and age refer to.
     pub(in crate::compute) subscription: Option<&'a Subscription>,
-    period: Option<Period>,
+    pub(super) period: Option<Period>,
     /// Seats of the active subscriptions; NaN where any does not tell, or only today's are known.
     pub(in crate::compute) seats: f64,
 }
 
-const fn contract(
+/// A feature of `subscriptions`.
+pub(super) const fn contract(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -38,7 +39,8 @@ const fn contract(
     Declared::number(words, Dimension::Financial, direction, Needs::Table("subscriptions"), How::View(value))
 }
 
-const fn renewal(
+/// A feature of `subscription_events`.
+pub(super) const fn renewal(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -66,7 +68,7 @@ pub(super) const CONTRACT: &[Declared] = &[
         v.contract.period.map_or(f64::NAN, |period| f64::from(period.months()))
     }),
     contract("tenure_days", "days", LowersRisk, "Days since the account's first term began.", |v| {
-        v.contract.begun.first().map_or(f64::NAN, |first| v.as_of.days_since(first.started_at))
+        v.contract.started_at().map_or(f64::NAN, |started| v.as_of.days_since(started))
     }),
     contract(
         "subscription_age_days",
@@ -137,14 +139,14 @@ pub(super) const CONTRACT: &[Declared] = &[
         "expansions",
         LowersRisk,
         "Events in the last 365 days that raised the recurring revenue.",
-        |v| v.contract.moves(1.0),
+        |v| count(v.contract.moves_365(1.0)),
     ),
     renewal(
         "contractions_365d",
         "contractions",
         RaisesRisk,
         "Events in the last 365 days that lowered the recurring revenue.",
-        |v| v.contract.moves(-1.0),
+        |v| count(v.contract.moves_365(-1.0)),
     ),
     renewal("pauses_365d", "pauses", RaisesRisk, "Pauses in the last 365 days.", |v| {
         count(v.contract.events.iter().filter(|event| {
@@ -188,7 +190,7 @@ impl<'a> ContractView<'a> {
     }
 
     /// The subscriptions running at `at`, as far as is known at the observation.
-    fn active(&self, at: Timestamp) -> impl Iterator<Item = &'a Subscription> + use<'a, '_> {
+    pub(super) fn active(&self, at: Timestamp) -> impl Iterator<Item = &'a Subscription> + use<'a, '_> {
         self.begun.iter().copied().filter(move |own| {
             let ended = schedule::ended_before(own, self.events, self.as_of);
             own.started_at <= at && ended.is_none_or(|ended| at < ended)
@@ -214,7 +216,7 @@ impl<'a> ContractView<'a> {
         })
     }
 
-    fn mrr(&self) -> f64 {
+    pub(super) fn mrr(&self) -> f64 {
         if self.active(self.as_of).next().is_none() {
             return f64::NAN;
         }
@@ -231,29 +233,45 @@ impl<'a> ContractView<'a> {
             .sum()
     }
 
+    /// The relative change of the revenue over the last `days`.
+    pub(super) fn change(&self, days: i64) -> f64 {
+        self.change_since(self.as_of.plus_days(-days))
+    }
+
     /// Today's MRR tells of no change: it counts only where it is the MRR of every time.
-    fn change(&self, days: i64) -> f64 {
+    pub(super) fn change_since(&self, at: Timestamp) -> f64 {
         if self.active(self.as_of).next().is_none() {
             return f64::NAN;
         }
         let is_constant = self.whole.constant.contains(&MutableColumn::Mrr);
-        let [before, now] = [-days, 0].map(|days| self.mrr_at(self.as_of.plus_days(days), is_constant));
+        let [before, now] = [at, self.as_of].map(|at| self.mrr_at(at, is_constant));
         ratio(now - before, before)
     }
 
-    /// Events of the last year that moved the revenue in the direction of `sign`.
-    fn moves(&self, sign: f64) -> f64 {
-        let moved = |event: &&SubscriptionEvent| {
-            let change = event.mrr_after.zip(event.mrr_before).map(|(after, before)| after - before);
+    /// Events that took effect and moved the revenue in the direction of `sign`.
+    pub(super) fn moves(&self, sign: f64) -> impl Iterator<Item = &'a SubscriptionEvent> {
+        let (events, as_of): (&'a [SubscriptionEvent], _) = (self.events, self.as_of);
+        let moved = move |event: &&SubscriptionEvent| {
             let by_type = match event.event_type {
                 SubscriptionEventType::Expansion => 1.0,
                 SubscriptionEventType::Contraction => -1.0,
-                SubscriptionEventType::Renewal => change.unwrap_or(0.0),
+                SubscriptionEventType::Renewal => mrr_change(event).unwrap_or(0.0),
                 _ => 0.0,
             };
-            by_type * sign > 0.0 && is_within(event.effective_at, self.as_of, &(0..365))
+            by_type * sign > 0.0 && event.effective_at < as_of
         };
-        count(self.events.iter().filter(moved))
+        events.iter().filter(moved)
+    }
+
+    /// Those of the last year.
+    pub(super) fn moves_365(&self, sign: f64) -> impl Iterator<Item = &'a SubscriptionEvent> {
+        let as_of = self.as_of;
+        self.moves(sign).filter(move |event| is_within(event.effective_at, as_of, &(0..365)))
+    }
+
+    /// When the account's first subscription began.
+    pub(in crate::compute) fn started_at(&self) -> Option<Timestamp> {
+        self.begun.first().map(|first| first.started_at)
     }
 
     fn terms_completed(&self) -> f64 {
@@ -276,7 +294,12 @@ impl<'a> ContractView<'a> {
     }
 }
 
-fn changes_intent(event_type: SubscriptionEventType) -> bool {
+/// What the event adds to the MRR, where it tells.
+pub(super) fn mrr_change(event: &SubscriptionEvent) -> Option<f64> {
+    event.mrr_after.zip(event.mrr_before).map(|(after, before)| after - before)
+}
+
+pub(super) fn changes_intent(event_type: SubscriptionEventType) -> bool {
     use SubscriptionEventType as Type;
     matches!(event_type, Type::CancelRequested | Type::Renewal | Type::Reactivation | Type::New)
 }

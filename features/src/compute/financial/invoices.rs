@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::compute::declared::{CURRENCY, Declared, How, Needs};
-use crate::compute::window::{count, days_since, is_within, mean, ratio};
+use crate::compute::window::{count, days_since, is_within, mean, ratio, recent};
 use crate::history::Invoice;
 use crate::spec::Dimension;
 use crate::spec::Direction::{self, LowersRisk, RaisesRisk, Unknown};
@@ -11,11 +11,12 @@ use crate::time::Timestamp;
 
 /// The invoices known at an observation; at least one. Payment is known from its own time on.
 pub(in crate::compute) struct Invoices<'a> {
-    visible: &'a [Invoice],
-    as_of: Timestamp,
+    pub(super) visible: &'a [Invoice],
+    pub(super) as_of: Timestamp,
 }
 
-const fn invoice(
+/// A feature of `invoices`.
+pub(super) const fn invoice(
     name: &'static str,
     unit: &'static str,
     direction: Direction,
@@ -131,9 +132,11 @@ impl<'a> Invoices<'a> {
         (!visible.is_empty()).then_some(Self { visible, as_of })
     }
 
-    fn issued(&self, days: Range<i64>) -> impl Iterator<Item = &'a Invoice> {
-        let as_of = self.as_of;
-        self.visible.iter().filter(move |one| is_within(one.created_at, as_of, &days))
+    pub(super) fn issued(&self, days: Range<i64>) -> impl Iterator<Item = &'a Invoice> {
+        let (visible, as_of): (&'a [Invoice], _) = (self.visible, self.as_of);
+        recent(visible, as_of, days.end, |one| one.visible_at)
+            .iter()
+            .filter(move |one| is_within(one.created_at, as_of, &days))
     }
 
     fn due(&self, days: Range<i64>) -> impl Iterator<Item = &'a Invoice> {
@@ -141,11 +144,11 @@ impl<'a> Invoices<'a> {
         self.visible.iter().filter(move |one| one.due_at.is_some_and(|due| is_within(due, as_of, &days)))
     }
 
-    fn is_paid(&self, one: &Invoice) -> bool {
+    pub(super) fn is_paid(&self, one: &Invoice) -> bool {
         one.paid_at.is_some_and(|paid| paid < self.as_of)
     }
 
-    fn unpaid(&self) -> impl Iterator<Item = &'a Invoice> {
+    pub(super) fn unpaid(&self) -> impl Iterator<Item = &'a Invoice> {
         self.visible.iter().filter(|one| !self.is_paid(one))
     }
 
@@ -154,7 +157,7 @@ impl<'a> Invoices<'a> {
         one.due_at.map_or(0.0, |due| self.as_of.days_since(due))
     }
 
-    fn is_late(&self, one: &Invoice) -> bool {
+    pub(super) fn is_late(&self, one: &Invoice) -> bool {
         let grace = |due: Timestamp| due.plus_days(1);
         let paid = one.paid_at.filter(|&paid| paid < self.as_of).unwrap_or(self.as_of);
         one.due_at.is_some_and(|due| paid > grace(due))

@@ -1,5 +1,6 @@
 //! What features must be: known values, and nothing from the future.
 
+mod by_hand;
 mod leak;
 mod random;
 mod today;

@@ -108,7 +108,16 @@ fn commercial(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
         subscription_id: name(rng, &["s0", "s1", "s2"]),
         event_type: pick(
             rng,
-            &[Type::New, Type::Renewal, Type::Expansion, Type::Churn, Type::Pause, Type::CancelRequested],
+            &[
+                Type::New,
+                Type::Renewal,
+                Type::Expansion,
+                Type::Contraction,
+                Type::Churn,
+                Type::Pause,
+                Type::Reactivation,
+                Type::CancelRequested,
+            ],
         ),
         mrr_before: Some(amount(rng)),
         mrr_after: Some(amount(rng)),
@@ -120,7 +129,7 @@ fn commercial(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
     facts.invoices.push(Invoice {
         visible_at: known,
         invoice_id: format!("i{}", facts.invoices.len()).into(),
-        amount_due: amount(rng),
+        amount_due: if rng.random_bool(0.9) { amount(rng) } else { -amount(rng) },
         amount_paid: maybe(rng, 10.0),
         created_at: at,
         due_at: maybe(rng, due),
@@ -133,11 +142,14 @@ fn commercial(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
     facts.opportunities.push(Opportunity {
         visible_at: known,
         opportunity_id: format!("o{}", facts.opportunities.len()).into(),
-        opportunity_type: pick(rng, &[OpportunityType::Renewal, OpportunityType::Expansion]),
+        opportunity_type: pick(
+            rng,
+            &[OpportunityType::Renewal, OpportunityType::Expansion, OpportunityType::New],
+        ),
         amount: maybe(rng, 500.0),
         created_at: at,
         closed_at: maybe(rng, closed),
-        is_won: maybe(rng, true),
+        is_won: pick(rng, &[Some(true), Some(false), None]),
     });
     let (at, known) = moment(rng, when);
     facts.field_changes.push(FieldChange {
@@ -181,7 +193,7 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
             count: pick(rng, &[1.0, 2.5]),
             active_users: maybe(rng, 4.0),
             value: maybe(rng, 0.1),
-            channel: Some(pick(rng, &[Channel::Ui, Channel::Api])),
+            channel: Some(pick(rng, &[Channel::Ui, Channel::Api, Channel::Mobile, Channel::Integration])),
         });
     }
     let (at, known) = moment(rng, when);
@@ -191,12 +203,12 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
         ticket_id: format!("t{}", facts.tickets.len()).into(),
         created_at: at,
         solved_at: maybe(rng, solved),
-        priority: Some(pick(rng, &[Priority::Low, Priority::Urgent])),
+        priority: Some(pick(rng, &[Priority::Low, Priority::Normal, Priority::High, Priority::Urgent])),
         escalated_at: maybe(rng, escalated),
         reopens: maybe(rng, 1.0),
         reply_time_minutes: maybe(rng, 30.0),
-        satisfaction_score: maybe(rng, 4.0),
-        sentiment: maybe(rng, 0.3),
+        satisfaction_score: pick(rng, &[Some(4.0), Some(1.0), None]),
+        sentiment: pick(rng, &[Some(0.3), Some(-0.4), None]),
     });
     let (at, known) = moment(rng, when);
     let left = later(rng, at, 300);
@@ -204,7 +216,7 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
         visible_at: known,
         contact_id: format!("c{}", facts.contacts.len()).into(),
         role: Some(pick(rng, &[ContactRole::ExecutiveSponsor, ContactRole::Champion])),
-        title: None,
+        title: pick(rng, &[Some("CEO"), Some("Head of Data"), Some("Analyst"), None]).map(Text::from),
         created_at: at,
         left_at: maybe(rng, left),
     });
@@ -213,21 +225,32 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
     facts.activities.push(Activity {
         visible_at: known,
         activity_id: format!("a{}", facts.activities.len()).into(),
-        contact_id: Some(name(rng, &["c0", "c1"])),
-        activity_type: pick(rng, &[Kind::Email, Kind::Meeting, Kind::Qbr, Kind::Training]),
+        contact_id: Some(name(rng, &["c0", "c1", "c2"])),
+        activity_type: pick(
+            rng,
+            &[
+                Kind::Email,
+                Kind::Email,
+                Kind::Call,
+                Kind::Meeting,
+                Kind::Qbr,
+                Kind::Training,
+                Kind::Community,
+            ],
+        ),
         occurred_at: at,
         initiated_by: Some(pick(rng, &[Initiator::Customer, Initiator::Vendor])),
-        is_automated: maybe(rng, false),
-        status: Some(pick(rng, &[ActivityStatus::Completed, ActivityStatus::NoShow])),
+        is_automated: pick(rng, &[Some(false), Some(false), Some(true), None]),
+        status: pick(rng, &[Some(ActivityStatus::Completed), Some(ActivityStatus::NoShow), None]),
         response_hours: maybe(rng, 100.0),
-        sentiment: maybe(rng, -0.2),
+        sentiment: pick(rng, &[Some(-0.2), Some(0.6), None]),
     });
     let (at, known) = moment(rng, when);
     facts.surveys.push(Survey {
         visible_at: known,
-        contact_id: None,
-        kind: Some(pick(rng, &[SurveyKind::Nps, SurveyKind::Csat])),
-        score: amount(rng),
+        contact_id: Some(name(rng, &["c0", "c1", "c2"])),
+        kind: pick(rng, &[Some(SurveyKind::Nps), Some(SurveyKind::Csat), Some(SurveyKind::Ces), None]),
+        score: f64::from(rng.random_range(0_u8..=10)),
         responded_at: at,
     });
     let (at, known) = moment(rng, when);
@@ -235,7 +258,16 @@ fn customer(rng: &mut ChaCha8Rng, facts: &mut AccountFacts, when: When) {
     facts.milestones.push(Milestone {
         visible_at: known,
         milestone: name(rng, &["m1", "m2"]),
-        kind: pick(rng, &[MilestoneKind::Outcome, MilestoneKind::Training, MilestoneKind::Roi]),
+        kind: pick(
+            rng,
+            &[
+                MilestoneKind::Onboarding,
+                MilestoneKind::Outcome,
+                MilestoneKind::Training,
+                MilestoneKind::Roi,
+                MilestoneKind::Commitment,
+            ],
+        ),
         target_at: Some(later(rng, at, 90)),
         achieved_at: maybe(rng, achieved),
         value: maybe(rng, 2.0),
