@@ -10,11 +10,12 @@ const LONGEST_FILE: usize = 500;
 const ROOMS_WITHOUT_A_NAME: [&str; 4] = ["common.rs", "helpers.rs", "misc.rs", "utils.rs"];
 
 /// Who may use whom: the direction of the data, each crate with all that it may depend on.
-const DIRECTION: [(&str, &[&str]); 10] = [
+const DIRECTION: [(&str, &[&str]); 11] = [
     ("features", &[]),
     ("models", &["features"]),
     ("actions", &["features", "models"]),
     ("simulate", &["features"]),
+    ("cluster", &["features"]),
     ("proto", &[]),
     ("serve", &["features", "models", "actions", "proto"]),
     ("train", &["features", "models", "actions", "simulate"]),
