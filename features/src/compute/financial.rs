@@ -1,5 +1,6 @@
 //! Financial: what is paid, on which terms, how punctually, and what is on offer.
 
+mod book;
 mod contract;
 mod invoices;
 mod lateness;
@@ -13,8 +14,9 @@ pub(super) use invoices::Invoices;
 pub(super) use opportunities::Opportunities;
 
 /// All of them.
-pub(super) const FEATURES: [&[Declared]; 5] = [
+pub(super) const FEATURES: [&[Declared]; 6] = [
     contract::CONTRACT,
+    book::FEATURES,
     revenue::REVENUE,
     invoices::INVOICES,
     lateness::LATENESS,

@@ -24,10 +24,11 @@ mod view;
 mod window;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{History, MutableColumn, Text};
+use crate::history::{Book, History, MutableColumn, Text};
 use crate::matrix::{Column as Values, FeatureTable, RowKey, TableError};
 use crate::settings::Section;
 use crate::snapshot::Snapshot;
@@ -131,6 +132,8 @@ struct Whole<'a> {
     usage_is_daily: bool,
     /// The columns of `subscriptions` whose values of today hold at every time.
     constant: &'a [MutableColumn],
+    /// The book of contracts.
+    book: Arc<Book>,
     until: Option<Timestamp>,
     currency: Option<&'a Text>,
 }
@@ -246,6 +249,7 @@ impl<'a> Whole<'a> {
         Self {
             usage_is_daily: history.tables.iter().any(|summary| summary.table == "usage_daily"),
             constant: &plan.constant,
+            book: history.book.clone().unwrap_or_else(|| Arc::new(Book::of(&history.accounts))),
             until: history.until,
             currency: history.currency.as_ref(),
         }

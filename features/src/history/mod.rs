@@ -3,6 +3,7 @@
 //! Every fact carries the time from which features may use it. [`crate::read`] makes a history out of
 //! files; the kernel that computes features sees one account's [`AccountFacts`] at a time and no file.
 
+mod book;
 mod commercial;
 mod customer;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
+pub use book::Book;
 pub use commercial::{
     Invoice, Label, MutableColumn, Opportunity, OpportunityType, Outcome, Subscription, SubscriptionEvent,
     SubscriptionEventType,
@@ -35,6 +37,8 @@ pub struct History {
     pub accounts: Vec<AccountFacts>,
     /// The facts that are not in `accounts`, packed.
     pub store: Option<Arc<Store>>,
+    /// The whole book, where `accounts` are only some of its accounts; else it is theirs.
+    pub book: Option<Arc<Book>>,
     /// Nothing after this is known; the latest knowledge time of any table unless configured.
     pub until: Option<Timestamp>,
     /// The one currency of all money, where the history names one.

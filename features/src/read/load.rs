@@ -182,6 +182,7 @@ fn finish(
     let history = (findings.n_problems == 0).then(|| History {
         accounts,
         store,
+        book: None,
         until: config.until.or(known_at),
         currency,
         tables: tables

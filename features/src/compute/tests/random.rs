@@ -359,6 +359,7 @@ pub(super) fn history(rng: &mut ChaCha8Rng, n: usize, most: usize) -> History {
     });
     History {
         store: None,
+        book: None,
         accounts: accounts.collect(),
         until: Some(START.plus_days(500)),
         currency: Some("EUR".into()),

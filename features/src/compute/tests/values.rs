@@ -23,6 +23,7 @@ fn used(event: &str, user: &str, time: &str) -> Usage {
 fn history(facts: AccountFacts, tables: &[&'static str]) -> History {
     History {
         store: None,
+        book: None,
         accounts: vec![facts],
         until: Some(at("2025-01-01")),
         currency: Some("EUR".into()),
