@@ -1,5 +1,6 @@
 use super::*;
 use crate::fit::{Candidate, fit, fit_with_curve};
+use crate::probability::sigmoid;
 use holdfast_features::{Column, FeatureSpec, FeatureTable};
 use holdfast_features::{Direction, Kind};
 

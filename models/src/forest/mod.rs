@@ -36,7 +36,7 @@ pub(crate) fn fit(
     seed: u64,
 ) -> Result<FittedClassifier, FitError> {
     let params = params.params();
-    let (encoder, matrix) = TreeEncoder::fit(training, Missing::Fill, seed);
+    let (encoder, columns) = TreeEncoder::fit(training, Missing::Fill, seed);
     let encoder = Encoder::Tree(encoder);
     let width = encoder.width();
     if width == 0 {
@@ -49,8 +49,8 @@ pub(crate) fn fit(
         .map(|batch| {
             let rows = batch_rows(labels.len(), params.max_rows, seed, batch);
             let records: Vec<f64> =
-                rows.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect();
-            let records = DenseMatrix::new(rows.len(), width, records, false)
+                columns.iter().flat_map(|column| rows.iter().map(|&row| column[row])).collect();
+            let records = DenseMatrix::new(rows.len(), width, records, true)
                 .map_err(|error| FitError::Smartcore(error.to_string()))?;
             let targets: Vec<f64> = rows.iter().map(|&row| labels[row]).collect();
             let smartcore = RandomForestRegressorParameters {
