@@ -13,6 +13,7 @@ pub mod benchmark;
 pub mod blend;
 pub mod boost;
 pub mod calibrate;
+pub mod compiled;
 pub mod encode;
 pub mod explain;
 pub mod fit;

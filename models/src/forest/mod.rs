@@ -89,9 +89,14 @@ fn batch_rows(n_rows: usize, most: usize, seed: u64, batch: usize) -> Vec<usize>
 }
 
 impl ForestModel {
-    #[expect(clippy::cast_precision_loss, reason = "tree counts are far below 2^53")]
     pub(crate) fn raw(&self, row: &[f64]) -> f64 {
-        self.trees.iter().map(|tree| tree.predict(row)).sum::<f64>() / self.trees.len() as f64
+        self.mean(self.trees.iter().fold(0.0, |sum, tree| sum + tree.predict(row)))
+    }
+
+    /// The churn share of a sum over all trees.
+    #[expect(clippy::cast_precision_loss, reason = "tree counts are far below 2^53")]
+    pub(crate) fn mean(&self, sum: f64) -> f64 {
+        sum / self.trees.len() as f64
     }
 
     /// The trees, whose leaves are churn shares.
