@@ -13,7 +13,7 @@ use crate::boost::BoostModel;
 use crate::calibrate::{Calibration, Calibrator, VennAbers};
 use crate::compiled::{BLOCK, CompiledTrees};
 use crate::encode::{Encoder, EncoderError};
-use crate::explain::{Background, Explanation};
+use crate::explain::{Background, Explanation, LeafPatterns};
 use crate::fit::FittedClassifier;
 use crate::forest::ForestModel;
 use crate::logistic::LinearModel;
@@ -51,6 +51,9 @@ struct Member {
     /// Made anew from the classifier wherever a model is read.
     #[serde(skip)]
     compiled: Option<CompiledTrees>,
+    /// As `compiled`.
+    #[serde(skip)]
+    patterns: Option<LeafPatterns>,
 }
 
 /// The answer for one row.
@@ -213,7 +216,7 @@ impl ChurnModel {
             let FittedClassifier { encoder, classifier } = fitted;
             let encoded = encoder.encode_rows(table, background_rows);
             let background = Background::new(encoded, background_rows.len(), &classifier)?;
-            Ok(Member { weight, encoder, classifier, background, compiled: None })
+            Ok(Member { weight, encoder, classifier, background, compiled: None, patterns: None })
         };
         let mut model = Self {
             specs: table.specs().to_vec(),
@@ -228,8 +231,9 @@ impl ChurnModel {
 
     /// Compiles the trees of a valid model. A model that was read answers the same without, only slower.
     pub(crate) fn compile(&mut self) {
-        for Member { encoder, classifier, compiled, .. } in &mut self.members {
+        for Member { encoder, classifier, background, compiled, patterns, .. } in &mut self.members {
             *compiled = classifier.compiled(encoder.width());
+            *patterns = background.patterns(classifier, encoder.sources());
         }
     }
 
@@ -298,13 +302,20 @@ impl ChurnModel {
     #[must_use]
     pub fn explain(&self, row: Row<'_>) -> Explanation {
         let learnt: Vec<usize> = crate::encode::learnable(&self.specs).map(|(feature, _)| feature).collect();
-        let members =
-            self.members.iter().map(|Member { weight, encoder, classifier, background, .. }| {
+        let members = self.members.iter().map(
+            |Member { weight, encoder, classifier, background, patterns, .. }| {
                 let mut encoded = vec![0.0; encoder.width()];
                 encoder.encode(row, &mut encoded);
                 let weighted = |raw: f64| weight * classifier.margin(raw);
-                background.explain(classifier, &encoded, encoder.sources(), &learnt, weighted)
-            });
+                background.explain(
+                    classifier,
+                    patterns.as_ref(),
+                    &encoded,
+                    (encoder.sources(), &learnt),
+                    weighted,
+                )
+            },
+        );
         Explanation::sum(members).through(|margin| self.calibrator.apply(margin))
     }
 
