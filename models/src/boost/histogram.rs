@@ -1,7 +1,8 @@
 //! Sums of slopes by bin, from which splits are found.
 //!
-//! The codes of eight columns lie side by side, row by row: one load brings the codes of a row, and the eight tables
-//! that they point into fit into the first-level cache together.
+//! The codes of a row lie side by side, so that rows far apart cost a cache line or two each, whatever the number of
+//! columns. Eight columns are counted at a time: one load brings their codes, and the eight tables that they point into
+//! fit into the first-level cache together.
 
 use rayon::prelude::*;
 
@@ -12,8 +13,8 @@ use super::slopes::Sums;
 pub(super) const LANES: usize = 8;
 /// The bins of a column: a code is a byte, so that no look-up can miss.
 const BINS: usize = 256;
-/// Rows whose slopes are fetched once for all groups of columns: they stay in the second-level cache.
-const BLOCK: usize = 8_192;
+/// Rows that are fetched at once: their codes stay in the second-level cache until all columns are counted.
+const BLOCK: usize = 4_096;
 /// Below this many additions, threads cost more than they save.
 const PARALLEL_FROM: usize = 100_000;
 
@@ -26,8 +27,9 @@ pub(super) struct Lanes {
     columns: Vec<usize>,
     /// For each column, its bins of known values.
     n_known: Vec<usize>,
-    /// For each group of up to [`LANES`] columns, the codes of each row.
-    groups: Vec<Vec<[u8; LANES]>>,
+    /// Row by row, for each group of up to [`LANES`] columns their codes.
+    codes: Vec<[u8; LANES]>,
+    n_groups: usize,
 }
 
 /// One [`Sums`] for each bin of each column of [`Lanes`].
@@ -39,8 +41,18 @@ pub(super) struct Histogram {
 impl Lanes {
     /// The lanes of `columns` (ascending) with so many bins of known values each.
     pub(super) fn of(codes: &Codes, columns: Vec<usize>, n_known: Vec<usize>) -> Self {
-        let groups = columns.par_chunks(LANES).map(|group| side_by_side(codes, group)).collect();
-        Self { columns, n_known, groups }
+        let n_groups = columns.len().div_ceil(LANES);
+        let n_rows = columns.first().map_or(0, |&first| codes.column(first).len());
+        let mut lanes = vec![[0; LANES]; n_rows * n_groups];
+        lanes.par_chunks_mut(BLOCK * n_groups.max(1)).enumerate().for_each(|(block, rows)| {
+            for (at, &column) in columns.iter().enumerate() {
+                let codes = &codes.column(column)[block * BLOCK..];
+                for (row, &code) in rows.chunks_exact_mut(n_groups).zip(codes) {
+                    row[at / LANES][at % LANES] = code;
+                }
+            }
+        });
+        Self { columns, n_known, codes: lanes, n_groups }
     }
 
     /// The columns, ascending.
@@ -49,7 +61,7 @@ impl Lanes {
     }
 
     pub(super) fn n_groups(&self) -> usize {
-        self.groups.len()
+        self.n_groups
     }
 
     /// The columns of a group and their bins of known values.
@@ -63,17 +75,6 @@ impl Lanes {
     pub(super) fn n_bins(&self) -> usize {
         self.n_known.iter().map(|n_known| n_known + 1).sum()
     }
-}
-
-fn side_by_side(codes: &Codes, columns: &[usize]) -> Vec<[u8; LANES]> {
-    let n_rows = codes.column(columns[0]).len();
-    let mut lanes = vec![[0; LANES]; n_rows];
-    for (lane, &column) in columns.iter().enumerate() {
-        for (row, &code) in lanes.iter_mut().zip(codes.column(column)) {
-            row[lane] = code;
-        }
-    }
-    lanes
 }
 
 impl Histogram {
@@ -117,25 +118,17 @@ impl Histogram {
     }
 
     fn add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
-        let is_all = rows.len() == slopes.len();
-        let mut fetched = Vec::with_capacity(BLOCK.min(rows.len()));
-        for (block, rows) in rows.chunks(BLOCK).enumerate() {
-            let first = block * BLOCK;
-            let slopes = if is_all {
-                &slopes[first..first + rows.len()]
-            } else {
-                fetched.clear();
-                fetched.extend(rows.iter().map(|&row| slopes[row as usize]));
-                &fetched
-            };
+        let n_groups = lanes.n_groups;
+        // Fetched in a loop that does nothing else, many rows are on their way at once.
+        let mut slopes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+        let mut codes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+        for rows in rows.chunks(BLOCK) {
+            slopes_of_block.clear();
+            slopes_of_block.extend(rows.iter().map(|&row| slopes[row as usize]));
             for (group, table) in self.tables.iter_mut().enumerate() {
-                let codes = &lanes.groups[group];
-                let used = lanes.group(group).count();
-                if is_all {
-                    fill(table, used, codes[first..first + rows.len()].iter().copied(), slopes);
-                } else {
-                    fill(table, used, rows.iter().map(|&row| codes[row as usize]), slopes);
-                }
+                codes_of_block.clear();
+                codes_of_block.extend(rows.iter().map(|&row| lanes.codes[row as usize * n_groups + group]));
+                fill(table, lanes.group(group).count(), &codes_of_block, &slopes_of_block);
             }
         }
     }
@@ -162,7 +155,7 @@ impl Histogram {
     }
 }
 
-fn fill(table: &mut Table, used: usize, codes: impl Iterator<Item = [u8; LANES]>, slopes: &[Sums]) {
+fn fill(table: &mut Table, used: usize, codes: &[[u8; LANES]], slopes: &[Sums]) {
     match used {
         ..=2 => fill_lanes::<2>(table, codes, slopes),
         3..=4 => fill_lanes::<4>(table, codes, slopes),
@@ -171,12 +164,8 @@ fn fill(table: &mut Table, used: usize, codes: impl Iterator<Item = [u8; LANES]>
     }
 }
 
-fn fill_lanes<const USED: usize>(
-    table: &mut Table,
-    codes: impl Iterator<Item = [u8; LANES]>,
-    slopes: &[Sums],
-) {
-    for (codes, slope) in codes.zip(slopes) {
+fn fill_lanes<const USED: usize>(table: &mut Table, codes: &[[u8; LANES]], slopes: &[Sums]) {
+    for (codes, slope) in codes.iter().zip(slopes) {
         for lane in 0..USED {
             let sums = &mut table[lane][usize::from(codes[lane])];
             *sums = sums.plus(*slope);
