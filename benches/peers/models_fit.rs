@@ -16,11 +16,14 @@ const HOLDOUT: usize = 200_000;
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let (Some(file), Some(n_rows), Some(threads)) = (args.next(), args.next(), args.next()) else {
-        anyhow::bail!("usage: models_fit FILE ROWS THREADS");
+    let (Some(file), Some(first), Some(n_rows), Some(threads)) =
+        (args.next(), args.next(), args.next(), args.next())
+    else {
+        anyhow::bail!("usage: models_fit FILE FIRST_ROW ROWS THREADS");
     };
     let (table, labels) = read(Path::new(&file))?;
-    let rows: Vec<usize> = (0..n_rows.parse()?).collect();
+    let (first, n_rows): (usize, usize) = (first.parse()?, n_rows.parse()?);
+    let rows: Vec<usize> = (first..first + n_rows).collect();
     let weights = vec![1.0; labels.len()];
     let training =
         TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
