@@ -18,6 +18,7 @@ pub mod encode;
 pub mod explain;
 pub mod fit;
 pub mod forest;
+pub mod interchange;
 pub mod logistic;
 pub mod manifest;
 pub mod model;

@@ -44,7 +44,7 @@ pub enum Question {
         column: u32,
         /// Ascending.
         categories: Vec<u32>,
-        /// Whether the numbers of the set go right, and all others, missing ones too where the next field says so, left.
+        /// Whether the numbers of the set go right and all others left (XGBoost), negative ones too.
         inverted: bool,
         /// Whether a missing value goes left.
         missing_left: bool,
@@ -248,7 +248,9 @@ impl Set {
         if value.is_nan() {
             return self.missing_left;
         }
-        let is_category = value > -1.0 && value < self.bits.len() as f64 * 64.0;
+        // A negative fraction is cut to 0, unless the set says where known categories do not go.
+        let is_first = value >= 0.0 || value > -1.0 && !self.inverted;
+        let is_category = is_first && value < self.bits.len() as f64 * 64.0;
         let is_in = is_category && {
             let category = value as usize;
             self.bits[category / 64] >> (category % 64) & 1 == 1
