@@ -116,11 +116,12 @@ fn tree(block: &Block<'_>) -> Result<Vec<Branch>, ImportError> {
         for at in 0..n_splits {
             let (column, threshold, kind) = (columns[at], thresholds[at], kinds[at]);
             let question = if kind & CATEGORICAL != 0 {
-                let set =
-                    sets.iter().enumerate().find(|(index, _)| index.to_string() == threshold.to_string());
-                let (line, problem) = (block.field("threshold")?.0, format!("there is no set {threshold}"));
-                let (_, categories) =
-                    set.ok_or(ImportError::Line { line, field: "threshold".into(), problem })?;
+                let set = sets.iter().zip(0_u32..).find(|(_, index)| f64::from(*index) == threshold);
+                let Some((categories, _)) = set else {
+                    let (line, problem) =
+                        (block.field("threshold")?.0, format!("there is no set {threshold}"));
+                    return Err(ImportError::Line { line, field: "threshold".into(), problem });
+                };
                 let categories = categories.clone();
                 Question::OneOf { column, categories, inverted: false, missing_left: false }
             } else {

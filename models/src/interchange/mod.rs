@@ -1,9 +1,13 @@
-//! Models of other tools, read into the compiled scorer. Files are taken for hostile: whatever is wrong in one is an
-//! error that says where, never a panic.
+//! Models of other tools, read into the compiled scorer, and our own as ONNX. Files are taken for hostile: whatever is
+//! wrong in one is an error that says where, never a panic.
 
 mod lightgbm_json;
 mod lightgbm_text;
+mod onnx;
+mod protobuf;
 mod xgboost;
+
+pub(crate) use onnx::{Exported, onnx};
 
 use crate::compiled::{Branch, CompileError, CompiledTrees, Missing, Plan, Question, Walk};
 use crate::probability::sigmoid;

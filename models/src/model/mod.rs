@@ -16,6 +16,7 @@ use crate::encode::{Encoder, EncoderError};
 use crate::explain::{Background, Explanation, LeafPatterns};
 use crate::fit::FittedClassifier;
 use crate::forest::ForestModel;
+use crate::interchange::{Exported, onnx};
 use crate::logistic::LinearModel;
 use crate::probability::{logit, sigmoid};
 use crate::tree::TreeError;
@@ -331,6 +332,34 @@ impl ChurnModel {
             (0..rows.len()).map(|row| self.prediction(margin(row))).collect::<Vec<Prediction>>()
         });
         blocks.flatten_iter().collect()
+    }
+
+    /// The model as ONNX (operators of `ai.onnx` 17 and `ai.onnx.ml` 3): one input `encoded_0`, `encoded_1`, … a
+    /// classifier, of what its encoder makes of a row (doubles, rows × columns, missing as NaN), and the outputs `margin`
+    /// and `probability`, calibrated (doubles, rows × 1). Sums of trees are single precision there.
+    #[must_use]
+    pub fn to_onnx(&self) -> Vec<u8> {
+        let members: Vec<Exported<'_>> = self
+            .members
+            .iter()
+            .map(|Member { weight, encoder, classifier, .. }| Exported {
+                weight: *weight,
+                classifier,
+                width: encoder.width(),
+            })
+            .collect();
+        onnx(&members, self.calibrator)
+    }
+
+    /// What the encoder of each classifier makes of a row of an aligned table: the inputs of [`Self::to_onnx`].
+    #[must_use]
+    pub fn encoded(&self, row: Row<'_>) -> Vec<Vec<f64>> {
+        let encode = |member: &Member| {
+            let mut encoded = vec![0.0; member.encoder.width()];
+            member.encoder.encode(row, &mut encoded);
+            encoded
+        };
+        self.members.iter().map(encode).collect()
     }
 
     /// Mean absolute contribution of each feature (by its position in the specs) over the given rows of an aligned
