@@ -46,7 +46,7 @@ impl Grower<'_> {
     pub(super) fn grow(&mut self, lanes: &Lanes, rows: Vec<u32>, slopes: &Slopes) -> Grown {
         let params = self.rules.params;
         let mut histogram = self.histogram(lanes);
-        histogram.count(lanes, &rows, slopes.rows());
+        histogram.count(lanes, &rows, slopes.rows(), &mut self.spare);
         let sums = histogram.total(lanes);
         let mut grown =
             Grown { nodes: vec![self.leaf(sums, UNBOUNDED)], questions: Vec::new(), rows: Rows::new(rows) };
@@ -78,13 +78,20 @@ impl Grower<'_> {
             }
             let smaller = usize::from(grown.rows.at(left).len() > grown.rows.at(left + 1).len());
             let mut counted = self.histogram(lanes);
-            counted.count(lanes, grown.rows.at(left + smaller), slopes.rows());
+            counted.count(lanes, grown.rows.at(left + smaller), slopes.rows(), &mut self.spare);
             let mut rest = parent.histogram;
             rest.subtract(lanes, &counted);
             let histograms = if smaller == 0 { [counted, rest] } else { [rest, counted] };
+            let best = |side: usize| self.best(sides[side], &histograms[side], lanes);
+            let (of_left, of_right) = if lanes.n_bins() < PARALLEL_FROM {
+                (best(0), best(1))
+            } else {
+                rayon::join(|| best(0), || best(1))
+            };
             // The left child comes next.
-            for (side, histogram) in histograms.into_iter().enumerate().rev() {
-                let found = self.best(sides[side], &histogram, lanes);
+            for ((side, histogram), found) in
+                histograms.into_iter().enumerate().zip([of_left, of_right]).rev()
+            {
                 self.keep(&mut open, (left + side, depth, sides[side].bounds), found, histogram);
             }
         }

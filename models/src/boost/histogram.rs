@@ -82,39 +82,39 @@ impl Histogram {
         Self { tables: vec![[[Sums::default(); BINS]; LANES]; lanes.n_groups()] }
     }
 
-    /// Becomes the sums over `rows`, whose slopes `slopes` gives for each row of the training set.
-    pub(super) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
+    /// Becomes the sums over `rows`, whose slopes `slopes` gives for each row of the training set. Threads that help
+    /// count into histograms of `spare`, which is left with at least as many.
+    pub(super) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums], spare: &mut Vec<Self>) {
+        let threads = rayon::current_num_threads();
+        let parts = (rows.len() * lanes.columns.len() / PARALLEL_FROM).clamp(1, threads);
+        if parts == 1 {
+            return self.clear_and_add(lanes, rows, slopes);
+        }
+        while spare.len() + 1 < parts {
+            spare.push(Self::new(lanes));
+        }
+        let (own, others) = rows.split_at(rows.len() / parts);
+        let helpers = &mut spare[..parts - 1];
+        let of_helper = others.len().div_ceil(parts - 1).max(1);
+        rayon::join(
+            || self.clear_and_add(lanes, own, slopes),
+            || {
+                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_helper));
+                parts.for_each(|(helper, rows)| helper.clear_and_add(lanes, rows, slopes));
+            },
+        );
+        for helper in &helpers[..others.len().div_ceil(of_helper)] {
+            self.merge(lanes, helper, Sums::plus);
+        }
+    }
+
+    fn clear_and_add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
         for (group, table) in self.tables.iter_mut().enumerate() {
             for (lane, (_, n_known)) in table.iter_mut().zip(lanes.group(group)) {
                 lane[..=n_known].fill(Sums::default());
             }
         }
-        let threads = rayon::current_num_threads();
-        let parts = (rows.len() * lanes.columns.len() / PARALLEL_FROM).clamp(1, threads);
-        if parts == 1 {
-            return self.add(lanes, rows, slopes);
-        }
-        let (own, others) = rows.split_at(rows.len() / parts);
-        let (_, others) = rayon::join(
-            || self.add(lanes, own, slopes),
-            || {
-                let parts = others.par_chunks(others.len().div_ceil(parts - 1).max(1));
-                parts
-                    .map(|rows| {
-                        let mut part = Self::new(lanes);
-                        part.add(lanes, rows, slopes);
-                        part
-                    })
-                    .collect::<Vec<Self>>()
-            },
-        );
-        for other in others {
-            for (sums, part) in
-                self.tables.iter_mut().flatten().flatten().zip(other.tables.iter().flatten().flatten())
-            {
-                *sums = sums.plus(*part);
-            }
-        }
+        self.add(lanes, rows, slopes);
     }
 
     fn add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
@@ -135,10 +135,14 @@ impl Histogram {
 
     /// Becomes what remains after `part`, a histogram over some of the same rows.
     pub(super) fn subtract(&mut self, lanes: &Lanes, part: &Self) {
-        for (group, (table, part)) in self.tables.iter_mut().zip(&part.tables).enumerate() {
-            for ((lane, part), (_, n_known)) in table.iter_mut().zip(part).zip(lanes.group(group)) {
-                for (sums, part) in lane[..=n_known].iter_mut().zip(&part[..=n_known]) {
-                    *sums = sums.minus(*part);
+        self.merge(lanes, part, Sums::minus);
+    }
+
+    fn merge(&mut self, lanes: &Lanes, other: &Self, merged: impl Fn(Sums, Sums) -> Sums) {
+        for (group, (table, other)) in self.tables.iter_mut().zip(&other.tables).enumerate() {
+            for ((lane, other), (_, n_known)) in table.iter_mut().zip(other).zip(lanes.group(group)) {
+                for (sums, other) in lane[..=n_known].iter_mut().zip(&other[..=n_known]) {
+                    *sums = merged(*sums, *other);
                 }
             }
         }

@@ -144,3 +144,51 @@ fn rounded(value: f64) -> i64 {
 fn exponent(value: f64) -> i32 {
     ((value.to_bits() >> 52) & 0x7ff) as i32 - 1022
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_exact_in_any_order_and_close_to_those_of_floats(
+            rows in prop::collection::vec((-6.0..6.0_f64, any::<bool>(), 1e-3..1e3_f64), 1..200),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let margins: Vec<f64> = rows.iter().map(|row| row.0).collect();
+            let labels: Vec<f64> = rows.iter().map(|row| f64::from(u8::from(row.1))).collect();
+            let weights: Vec<f64> = rows.iter().map(|row| row.2).collect();
+            let mut slopes = Slopes::new(&weights);
+            slopes.set(&margins, &labels, &weights);
+            let sum = |rows: &[Sums]| rows.iter().rev().fold(Sums::default(), |sum, row| sum.plus(*row));
+            let all = sum(slopes.rows());
+            let (some, rest) = slopes.rows().split_at(cut.index(rows.len()));
+            prop_assert_eq!(all.minus(sum(some)), sum(rest));
+            let units = slopes.units();
+            prop_assert_eq!(units.rows(all), rows.len() as u64);
+            prop_assert_eq!(sum(&[]).is_empty(), true);
+            let (mut gradient, mut hessian) = (0.0, 0.0);
+            for ((margin, label), weight) in margins.iter().zip(&labels).zip(&weights) {
+                let probability = sigmoid(*margin);
+                gradient += weight * (probability - label);
+                hessian += weight * probability * (1.0 - probability);
+            }
+            let total: f64 = weights.iter().sum();
+            prop_assert!((units.gradient(all) - gradient).abs() < 1e-9 * total);
+            prop_assert!((units.hessian(all) - hessian).abs() < 1e-9 * total);
+        }
+    }
+
+    #[test]
+    fn extreme_weights_stay_in_range() {
+        for weights in [[1e-300; 3], [1e300; 3], [1e-300, 1.0, 1e300]] {
+            let mut slopes = Slopes::new(&weights);
+            slopes.set(&[0.0; 3], &[0.0, 1.0, 1.0], &weights);
+            let sum = slopes.rows().iter().fold(Sums::default(), |sum, row| sum.plus(*row));
+            let units = slopes.units();
+            assert_eq!(units.rows(sum), 3);
+            assert!(units.gradient(sum).is_finite() && units.hessian(sum) >= 0.0);
+        }
+    }
+}
