@@ -1,5 +1,5 @@
-//! Our side of `models_score.py`: CPU microseconds a row to score 100 trees of 31 leaves on 40 columns, calibrated, one
-//! row a call and a whole table at once on one thread, and to explain a row against 200 others.
+//! CPU microseconds a row to score 100 trees of 31 leaves on 40 columns, calibrated, one row a call and a whole table at
+//! once on one thread, and to explain a row against 200 others; learnt from the data that `models_fit.py` writes.
 #![expect(clippy::print_stdout, reason = "its output is what the driver reads")]
 
 use std::fs;
