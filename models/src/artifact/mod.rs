@@ -168,8 +168,9 @@ impl Bundle {
         if !rest.is_empty() {
             return Err(BundleError::PayloadTrailing(rest.len()));
         }
-        let bundle = Self { manifest, model, benchmarks };
+        let mut bundle = Self { manifest, model, benchmarks };
         bundle.check()?;
+        bundle.model.compile();
         Ok(bundle)
     }
 

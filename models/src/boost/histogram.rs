@@ -1,79 +1,178 @@
-//! Sums of gradients by bin, from which splits are found.
+//! Sums of slopes by bin, from which splits are found.
+//!
+//! The codes of a row lie side by side, so that rows far apart cost a cache line or two each, whatever the number of
+//! columns. Eight columns are counted at a time: one load brings their codes, and the eight tables that they point into
+//! fit into the first-level cache together.
 
 use rayon::prelude::*;
 
-use super::bins::Bins;
+use super::bins::Codes;
+use super::slopes::Sums;
 
+/// Columns side by side.
+pub(super) const LANES: usize = 8;
+/// The bins of a column: a code is a byte, so that no look-up can miss.
+const BINS: usize = 256;
+/// Rows that are fetched at once: their codes stay in the second-level cache until all columns are counted.
+const BLOCK: usize = 4_096;
 /// Below this many additions, threads cost more than they save.
 const PARALLEL_FROM: usize = 100_000;
 
-/// Gradient, Hessian and number of some rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Sums {
-    pub(super) gradient: f64,
-    pub(super) hessian: f64,
-    pub(super) rows: u32,
+type Table = [[Sums; BINS]; LANES];
+
+/// The codes of the columns that a tree uses.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// Ascending.
+    columns: Vec<usize>,
+    /// For each column, its bins of known values.
+    n_known: Vec<usize>,
+    /// Row by row, for each group of up to [`LANES`] columns their codes.
+    codes: Vec<[u8; LANES]>,
+    n_groups: usize,
 }
 
-/// One [`Sums`] for each bin of each column that a tree uses.
-#[derive(Debug, Clone)]
+/// One [`Sums`] for each bin of each column of [`Lanes`].
+#[derive(Debug)]
 pub(super) struct Histogram {
-    sums: Vec<Sums>,
-    stride: usize,
+    tables: Vec<Table>,
 }
 
-impl Sums {
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            gradient: self.gradient + other.gradient,
-            hessian: self.hessian + other.hessian,
-            rows: self.rows + other.rows,
-        }
+impl Lanes {
+    /// The lanes of `columns` (ascending) with so many bins of known values each.
+    pub(super) fn of(codes: &Codes, columns: Vec<usize>, n_known: Vec<usize>) -> Self {
+        let n_groups = columns.len().div_ceil(LANES);
+        let n_rows = columns.first().map_or(0, |&first| codes.column(first).len());
+        let mut lanes = vec![[0; LANES]; n_rows * n_groups];
+        lanes.par_chunks_mut(BLOCK * n_groups.max(1)).enumerate().for_each(|(block, rows)| {
+            for (at, &column) in columns.iter().enumerate() {
+                let codes = &codes.column(column)[block * BLOCK..];
+                for (row, &code) in rows.chunks_exact_mut(n_groups).zip(codes) {
+                    row[at / LANES][at % LANES] = code;
+                }
+            }
+        });
+        Self { columns, n_known, codes: lanes, n_groups }
     }
 
-    pub(super) fn minus(self, other: Self) -> Self {
-        Self {
-            gradient: self.gradient - other.gradient,
-            hessian: self.hessian - other.hessian,
-            rows: self.rows - other.rows,
-        }
+    /// The columns, ascending.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    pub(super) fn n_groups(&self) -> usize {
+        self.n_groups
+    }
+
+    /// The columns of a group and their bins of known values.
+    pub(super) fn group(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
+        let first = group * LANES;
+        let last = self.columns.len().min(first + LANES);
+        self.columns[first..last].iter().copied().zip(self.n_known[first..last].iter().copied())
+    }
+
+    /// The bins of all columns.
+    pub(super) fn n_bins(&self) -> usize {
+        self.n_known.iter().map(|n_known| n_known + 1).sum()
     }
 }
 
 impl Histogram {
-    /// Sums over `rows`, whose gradient and Hessian `slopes` gives for each row of the training set. Each bin is
-    /// summed in the order of the rows, by one thread: the bits do not depend on the number of threads.
-    pub(super) fn of(bins: &Bins, columns: &[usize], rows: &[u32], slopes: &[[f64; 2]]) -> Self {
-        let stride = columns.iter().map(|&column| bins.n_known(column) + 1).max().unwrap_or(1);
-        let mut sums = vec![Sums::default(); stride * columns.len()];
-        let gathered: Vec<[f64; 2]> = rows.iter().map(|&row| slopes[row as usize]).collect();
-        let fill = |(sums, &column): (&mut [Sums], &usize)| {
-            let codes = bins.column(column);
-            for (&row, slope) in rows.iter().zip(&gathered) {
-                let bin = &mut sums[usize::from(codes[row as usize])];
-                bin.gradient += slope[0];
-                bin.hessian += slope[1];
-                bin.rows += 1;
+    pub(super) fn new(lanes: &Lanes) -> Self {
+        Self { tables: vec![[[Sums::default(); BINS]; LANES]; lanes.n_groups()] }
+    }
+
+    /// Becomes the sums over `rows`, whose slopes `slopes` gives for each row of the training set. Threads that help
+    /// count into histograms of `spare`, which is left with at least as many.
+    pub(super) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums], spare: &mut Vec<Self>) {
+        let threads = rayon::current_num_threads();
+        let parts = (rows.len() * lanes.columns.len() / PARALLEL_FROM).clamp(1, threads);
+        if parts == 1 {
+            return self.clear_and_add(lanes, rows, slopes);
+        }
+        while spare.len() + 1 < parts {
+            spare.push(Self::new(lanes));
+        }
+        let (own, others) = rows.split_at(rows.len() / parts);
+        let helpers = &mut spare[..parts - 1];
+        let of_helper = others.len().div_ceil(parts - 1).max(1);
+        rayon::join(
+            || self.clear_and_add(lanes, own, slopes),
+            || {
+                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_helper));
+                parts.for_each(|(helper, rows)| helper.clear_and_add(lanes, rows, slopes));
+            },
+        );
+        for helper in &helpers[..others.len().div_ceil(of_helper)] {
+            self.merge(lanes, helper, Sums::plus);
+        }
+    }
+
+    fn clear_and_add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
+        for (group, table) in self.tables.iter_mut().enumerate() {
+            for (lane, (_, n_known)) in table.iter_mut().zip(lanes.group(group)) {
+                lane[..=n_known].fill(Sums::default());
             }
-        };
-        if rows.len() * columns.len() < PARALLEL_FROM {
-            sums.chunks_exact_mut(stride).zip(columns).for_each(fill);
-        } else {
-            sums.par_chunks_exact_mut(stride).zip(columns).for_each(fill);
         }
-        Self { sums, stride }
+        self.add(lanes, rows, slopes);
     }
 
-    /// What remains after `part`, a histogram over some of the same rows.
-    pub(super) fn without(mut self, part: &Self) -> Self {
-        for (sums, part) in self.sums.iter_mut().zip(&part.sums) {
-            *sums = sums.minus(*part);
+    fn add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
+        let n_groups = lanes.n_groups;
+        // Fetched in a loop that does nothing else, many rows are on their way at once.
+        let mut slopes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+        let mut codes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+        for rows in rows.chunks(BLOCK) {
+            slopes_of_block.clear();
+            slopes_of_block.extend(rows.iter().map(|&row| slopes[row as usize]));
+            for (group, table) in self.tables.iter_mut().enumerate() {
+                codes_of_block.clear();
+                codes_of_block.extend(rows.iter().map(|&row| lanes.codes[row as usize * n_groups + group]));
+                fill(table, lanes.group(group).count(), &codes_of_block, &slopes_of_block);
+            }
         }
-        self
     }
 
-    /// The bins of the column at `position` among the tree's columns.
-    pub(super) fn column(&self, position: usize) -> &[Sums] {
-        &self.sums[position * self.stride..(position + 1) * self.stride]
+    /// Becomes what remains after `part`, a histogram over some of the same rows.
+    pub(super) fn subtract(&mut self, lanes: &Lanes, part: &Self) {
+        self.merge(lanes, part, Sums::minus);
+    }
+
+    fn merge(&mut self, lanes: &Lanes, other: &Self, merged: impl Fn(Sums, Sums) -> Sums) {
+        for (group, (table, other)) in self.tables.iter_mut().zip(&other.tables).enumerate() {
+            for ((lane, other), (_, n_known)) in table.iter_mut().zip(other).zip(lanes.group(group)) {
+                for (sums, other) in lane[..=n_known].iter_mut().zip(&other[..=n_known]) {
+                    *sums = merged(*sums, *other);
+                }
+            }
+        }
+    }
+
+    /// The sums over all rows: those of any column.
+    pub(super) fn total(&self, lanes: &Lanes) -> Sums {
+        let first = lanes.group(0).next().map_or(0, |(_, n_known)| n_known);
+        self.tables[0][0][..=first].iter().fold(Sums::default(), |sums, bin| sums.plus(*bin))
+    }
+
+    pub(super) fn table(&self, group: usize) -> &Table {
+        &self.tables[group]
+    }
+}
+
+fn fill(table: &mut Table, used: usize, codes: &[[u8; LANES]], slopes: &[Sums]) {
+    match used {
+        ..=2 => fill_lanes::<2>(table, codes, slopes),
+        3..=4 => fill_lanes::<4>(table, codes, slopes),
+        5..=6 => fill_lanes::<6>(table, codes, slopes),
+        _ => fill_lanes::<LANES>(table, codes, slopes),
+    }
+}
+
+fn fill_lanes<const USED: usize>(table: &mut Table, codes: &[[u8; LANES]], slopes: &[Sums]) {
+    for (codes, slope) in codes.iter().zip(slopes) {
+        for lane in 0..USED {
+            let sums = &mut table[lane][usize::from(codes[lane])];
+            *sums = sums.plus(*slope);
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Gradient boosting of the log loss with histogram trees (Friedman 2001; Chen and Guestrin 2016; Ke et al. 2017).
 //!
-//! Depth-limited trees on at most 255 bins a column, missing values sent where they lower the loss most, ridge
-//! on leaves, stochastic rows and columns for each tree, answers ordered along columns of known direction.
+//! Trees of limited depth or leaves on at most 255 bins a column, missing values sent where they lower the loss most,
+//! ridge on leaves, stochastic rows and columns for each tree, answers ordered along columns of known direction.
 
 mod bins;
 mod grow;
 mod histogram;
 mod params;
+mod rows;
+mod slopes;
 mod split;
 
 use rand::seq::index::sample;
@@ -19,10 +21,13 @@ pub use params::{Monotone, Params, ValidParams};
 use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
 use crate::fit::{FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
-use crate::probability::{log_loss, logit, sigmoid};
+use crate::probability::{log_loss, logit};
 use crate::tree::{Tree, columns_tried};
-use bins::Bins;
+use bins::{Bins, Codes};
 use grow::Grower;
+use histogram::Lanes;
+use slopes::Slopes;
+use split::Rules;
 
 /// A fitted boosted model: log-odds = base + Σ trees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,8 +55,9 @@ pub(crate) fn fit_with_curve(
     run(params, training, Some(validation), seed)
 }
 
+/// Rows on which the loss is watched.
 struct Validation {
-    matrix: Vec<f64>,
+    codes: Codes,
     labels: Vec<f64>,
     weights: Vec<f64>,
     margins: Vec<f64>,
@@ -64,19 +70,23 @@ fn run(
     seed: u64,
 ) -> Result<(FittedClassifier, Vec<f64>), FitError> {
     let params = params.params();
-    let (encoder, matrix) = TreeEncoder::fit(training, Missing::Keep, seed);
+    let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
     let encoder = Encoder::Tree(encoder);
     let width = encoder.width();
     if width == 0 {
         return Err(FitError::NoInformation(learnable(training.table.specs()).count()));
     }
     let (labels, weights) = training.targets();
-    let bins = Bins::fit(&matrix, width, &weights, params.max_bins);
+    let bins = Bins::fit(&columns, &weights, params.max_bins, seed);
+    let codes = bins.codes(&columns);
+    drop(columns);
     let orders: Vec<Order> = match params.monotone {
         Monotone::Declared => encoder.orders(training.table.specs()),
         Monotone::Free => vec![Order::Free; width],
     };
-    let grower = Grower { bins: &bins, orders: &orders, params };
+    let mut slopes = Slopes::new(&weights);
+    let rules = Rules { params, units: slopes.units(), orders: &orders };
+    let mut grower = Grower { bins: &bins, codes: &codes, rules, spare: Vec::new() };
 
     let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
     let base = logit(positive / weights.iter().sum::<f64>());
@@ -84,57 +94,66 @@ fn run(
     let mut margins = vec![base; labels.len()];
     let mut validation = validation.map(|validation| {
         let (labels, weights) = validation.targets();
-        let matrix = encoder.encode_rows(validation.table, validation.rows);
-        Validation { matrix, margins: vec![base; labels.len()], labels, weights }
+        let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
+        Validation { codes, margins: vec![base; labels.len()], labels, weights }
     });
     let mut curve = Vec::new();
-    let mut slopes = vec![[0.0; 2]; labels.len()];
+    let mut lanes: Option<Lanes> = None;
     for round in 0..params.rounds {
-        for (slope, ((margin, label), weight)) in
-            slopes.iter_mut().zip(margins.iter().zip(&labels).zip(&weights))
-        {
-            let probability = sigmoid(*margin);
-            *slope = [weight * (probability - label), weight * probability * (1.0 - probability)];
-        }
-        let (rows, columns) = sample_of(labels.len(), width, params, seed, round);
-        let nodes = grower.grow(&columns, rows, &slopes);
-        let tree = Tree::new(nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
-        add(&tree, &matrix, width, &mut margins);
-        if let Some(Validation { matrix, labels, weights, margins }) = &mut validation {
-            add(&tree, matrix, width, margins);
+        slopes.set(&margins, &labels, &weights);
+        let Sample { rows, others, columns } = Sample::draw(labels.len(), width, params, seed, round);
+        let of_round = match lanes.take() {
+            Some(lanes) if lanes.columns() == columns => lanes,
+            _ => {
+                let n_known = columns.iter().map(|&column| bins.n_known(column)).collect();
+                Lanes::of(&codes, columns, n_known)
+            }
+        };
+        let grown = grower.grow(&of_round, rows, &slopes);
+        lanes = Some(of_round);
+        grown.rows.add(&grown.leaves(), &mut margins);
+        grown.add_to(others, &codes, &mut margins);
+        if let Some(Validation { codes, labels, weights, margins }) = &mut validation {
+            grown.add_to(first_rows(labels.len()).collect(), codes, margins);
             curve.push(log_loss(margins, labels, weights));
         }
+        let tree = Tree::new(grown.nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
         model.trees.push(tree);
     }
     Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, curve))
 }
 
-fn add(tree: &Tree, matrix: &[f64], width: usize, margins: &mut [f64]) {
-    for (margin, row) in margins.iter_mut().zip(matrix.chunks_exact(width)) {
-        *margin += tree.predict(row);
+/// What the tree of one round sees, ascending.
+struct Sample {
+    rows: Vec<u32>,
+    /// The rows that it does not see.
+    others: Vec<u32>,
+    columns: Vec<usize>,
+}
+
+impl Sample {
+    fn draw(n_rows: usize, width: usize, params: &Params, seed: u64, round: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(round as u64);
+        let mut columns = sample(&mut rng, width, columns_tried(params.column_fraction, width)).into_vec();
+        columns.sort_unstable();
+        let all = first_rows(n_rows);
+        let (rows, others): (Vec<u32>, Vec<u32>) = if params.row_fraction < 1.0 {
+            all.partition(|_| rng.random_bool(params.row_fraction))
+        } else {
+            (all.collect(), Vec::new())
+        };
+        // A handful of rows may all be left out by chance.
+        if rows.is_empty() {
+            Self { rows: others, others: rows, columns }
+        } else {
+            Self { rows, others, columns }
+        }
     }
 }
 
-/// The rows and columns that the tree of this round sees, ascending.
-fn sample_of(
-    n_rows: usize,
-    width: usize,
-    params: &Params,
-    seed: u64,
-    round: usize,
-) -> (Vec<u32>, Vec<usize>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(round as u64);
-    let mut columns = sample(&mut rng, width, columns_tried(params.column_fraction, width)).into_vec();
-    columns.sort_unstable();
-    let all = 0..u32::try_from(n_rows).unwrap_or(u32::MAX);
-    let rows: Vec<u32> = if params.row_fraction < 1.0 {
-        all.clone().filter(|_| rng.random_bool(params.row_fraction)).collect()
-    } else {
-        all.clone().collect()
-    };
-    // A handful of rows may all be left out by chance.
-    (if rows.is_empty() { all.collect() } else { rows }, columns)
+fn first_rows(n_rows: usize) -> std::ops::Range<u32> {
+    0..u32::try_from(n_rows).unwrap_or(u32::MAX)
 }
 
 impl BoostModel {

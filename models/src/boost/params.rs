@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fit::ParamsError;
+use crate::tree::MAX_DEPTH;
+
+/// As many as a tree of depth 10 has.
+const MAX_LEAVES: usize = 1_024;
 
 /// Whether known directions bind the trees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +25,10 @@ pub struct Params {
     pub rounds: usize,
     /// How much of each tree's answer is taken, above 0 and up to 1.
     pub learning_rate: f64,
-    /// The longest path, 1 to 10 splits.
+    /// The longest path, 1 to 10 splits; up to [`MAX_DEPTH`] where fewer than 1,024 leaves are allowed.
     pub depth: usize,
+    /// The most leaves of a tree, 2 to 1,024. With fewer than 2^`depth` a tree grows where it gains most (Shi 2007).
+    pub leaves: usize,
     /// Ridge on leaf values, in units of Hessian (a row at p = 0.5 counts 0.25), ≥ 0.
     pub l2: f64,
     /// The least Hessian in a leaf, ≥ 0.
@@ -49,6 +55,7 @@ impl Default for Params {
             rounds: 300,
             learning_rate: 0.03,
             depth: 4,
+            leaves: MAX_LEAVES,
             l2: 10.0,
             min_child_weight: 3.0,
             min_rows: 20,
@@ -72,8 +79,13 @@ impl Params {
         if !(1..=5_000).contains(&self.rounds) {
             return refuse("rounds", "1 to 5000", self.rounds.to_string());
         }
-        if !(1..=10).contains(&self.depth) {
-            return refuse("depth", "1 to 10", self.depth.to_string());
+        if !(2..=MAX_LEAVES).contains(&self.leaves) {
+            return refuse("leaves", "2 to 1024", self.leaves.to_string());
+        }
+        let (deepest, expected) =
+            if self.leaves < MAX_LEAVES { (MAX_DEPTH, "1 to 64") } else { (10, "1 to 10") };
+        if !(1..=deepest).contains(&self.depth) {
+            return refuse("depth", expected, self.depth.to_string());
         }
         if self.min_rows == 0 {
             return refuse("min_rows", "at least 1", self.min_rows.to_string());
@@ -97,6 +109,11 @@ impl Params {
         }
         Ok(ValidParams(self))
     }
+
+    /// Whether the number of leaves binds before the depth does.
+    pub(super) fn is_best_first(&self) -> bool {
+        self.leaves < 1 << self.depth.min(10)
+    }
 }
 
 impl ValidParams {
@@ -113,9 +130,10 @@ impl ValidParams {
     }
 
     pub(crate) fn describe(&self) -> String {
-        let Params { rounds, learning_rate, depth, l2, min_rows, column_fraction, .. } = self.0;
+        let Params { rounds, learning_rate, depth, leaves, l2, min_rows, column_fraction, .. } = self.0;
+        let size = if self.0.is_best_first() { format!("leaves={leaves}") } else { format!("depth={depth}") };
         format!(
-            "rounds={rounds} rate={learning_rate} depth={depth} l2={l2} min_rows={min_rows} columns={column_fraction}"
+            "rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}"
         )
     }
 }
@@ -131,6 +149,9 @@ mod tests {
         let parameter = |params: Params| params.check().unwrap_err().parameter;
         assert_eq!(parameter(Params { rounds: 0, ..good }), "rounds");
         assert_eq!(parameter(Params { depth: 11, ..good }), "depth");
+        assert_eq!(parameter(Params { leaves: 1, ..good }), "leaves");
+        assert!(Params { depth: 64, leaves: 31, ..good }.check().is_ok());
+        assert_eq!(parameter(Params { depth: 65, leaves: 31, ..good }), "depth");
         assert_eq!(parameter(Params { min_rows: 0, ..good }), "min_rows");
         assert_eq!(parameter(Params { max_bins: 256, ..good }), "max_bins");
         assert_eq!(parameter(Params { learning_rate: 0.0, ..good }), "learning_rate");

@@ -1,8 +1,8 @@
 //! The best question to ask of a node.
 
-use super::bins::Bins;
-use super::histogram::{Histogram, Sums};
+use super::histogram::{Histogram, Lanes};
 use super::params::Params;
+use super::slopes::{Sums, Units};
 use crate::encode::Order;
 
 /// The range in which the answers below a node must stay, so that ordered columns stay ordered.
@@ -25,8 +25,27 @@ pub(super) struct Split {
     pub(super) right: Sums,
 }
 
+/// What is asked of a node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Over its rows.
+    pub(super) sums: Sums,
+    pub(super) bounds: Bounds,
+}
+
+/// How splits are judged, the same for a whole fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) params: &'a Params,
+    pub(super) units: Units,
+    /// One an encoded column.
+    pub(super) orders: &'a [Order],
+}
+
 /// Bounds of a node without ordered columns above it.
 pub(super) const UNBOUNDED: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
+/// Smaller gains are rounding errors.
+const MIN_GAIN: f64 = 1e-9;
 
 impl Bounds {
     /// The bounds of both children of a split on a column of this order.
@@ -40,72 +59,86 @@ impl Bounds {
     }
 }
 
-/// The answer of a leaf: the Newton step of the penalised log loss (Chen and Guestrin 2016, eq. 5), within bounds.
-pub(super) fn answer(sums: Sums, bounds: Bounds, params: &Params) -> f64 {
-    let curvature = sums.hessian + params.l2;
-    let step = if curvature > 0.0 { -sums.gradient / curvature } else { 0.0 };
-    step.max(bounds.low).min(bounds.high)
-}
+impl Rules<'_> {
+    /// The answer of a leaf: the Newton step of the penalised log loss (Chen and Guestrin 2016, eq. 5), within bounds.
+    pub(super) fn answer(&self, sums: Sums, bounds: Bounds) -> f64 {
+        let curvature = self.units.hessian(sums) + self.params.l2;
+        let step = if curvature > 0.0 { -self.units.gradient(sums) / curvature } else { 0.0 };
+        step.max(bounds.low).min(bounds.high)
+    }
 
-/// How much a leaf with this answer lowers the loss, times two.
-fn score(sums: Sums, answer: f64, params: &Params) -> f64 {
-    -(2.0 * sums.gradient * answer + (sums.hessian + params.l2) * answer * answer)
-}
+    /// How much a leaf with this answer lowers the loss, times two.
+    fn score(&self, sums: Sums, answer: f64) -> f64 {
+        let curvature = self.units.hessian(sums) + self.params.l2;
+        -(2.0 * self.units.gradient(sums) * answer + curvature * answer * answer)
+    }
 
-/// The split that lowers the loss most; of equal ones the first column's, lowest bin's. `None` if none lowers it.
-pub(super) fn best(
-    node: (Sums, Bounds),
-    histogram: &Histogram,
-    columns: &[usize],
-    orders: &[Order],
-    bins: &Bins,
-    params: &Params,
-) -> Option<Split> {
-    let (sums, bounds) = node;
-    let before = score(sums, answer(sums, bounds, params), params);
-    let mut best: Option<Split> = None;
-    for (position, &column) in columns.iter().enumerate() {
-        let n_known = bins.n_known(column);
-        let counted = &histogram.column(position)[..=n_known];
-        let missing = counted[n_known];
+    /// Whether rows of these sums may be a leaf.
+    fn is_allowed(&self, side: Sums) -> bool {
+        self.units.rows(side) >= self.params.min_rows as u64
+            && self.units.hessian(side) >= self.params.min_child_weight
+    }
+
+    /// Whether a node of these sums could be split.
+    pub(super) fn is_divisible(&self, sums: Sums) -> bool {
+        self.units.rows(sums) >= 2 * self.params.min_rows as u64
+            && self.units.hessian(sums) >= 2.0 * self.params.min_child_weight
+    }
+
+    /// The split on a column of the group that lowers the loss most; of equal ones the first column's, lowest bin's.
+    /// `None` if none lowers it.
+    pub(super) fn best(
+        &self,
+        asked: Asked,
+        histogram: &Histogram,
+        lanes: &Lanes,
+        group: usize,
+    ) -> Option<Split> {
+        let before = self.score(asked.sums, self.answer(asked.sums, asked.bounds));
+        let mut best = None;
+        for (counted, (column, n_known)) in histogram.table(group).iter().zip(lanes.group(group)) {
+            self.search(asked, before, column, &counted[..=n_known], &mut best);
+        }
+        best
+    }
+
+    /// Looks for a better split than `best` among those of one column, of which `counted` has the sums of each bin, the
+    /// missing values' last.
+    fn search(&self, asked: Asked, before: f64, column: usize, counted: &[Sums], best: &mut Option<Split>) {
+        let Some((&missing, known)) = counted.split_last() else { return };
         let mut below = Sums::default();
-        for (bin, sums_of_bin) in counted[..n_known].iter().enumerate() {
-            below = below.plus(*sums_of_bin);
-            let is_last = bin + 1 == n_known;
-            if is_last && missing.rows == 0 || sums_of_bin.rows == 0 {
+        for (bin, &sums_of_bin) in known.iter().enumerate() {
+            below = below.plus(sums_of_bin);
+            let is_last = bin + 1 == known.len();
+            if is_last && missing.is_empty() || sums_of_bin.is_empty() {
                 continue;
             }
             // The last bin's end parts known from missing values.
-            let order = if is_last { Order::Free } else { orders[column] };
+            let order = if is_last { Order::Free } else { self.orders[column] };
             let sides = [(below, false), (below.plus(missing), true)];
-            for (left, missing_left) in
-                sides.into_iter().take(if is_last || missing.rows == 0 { 1 } else { 2 })
-            {
-                let right = sums.minus(left);
-                if !is_allowed(left, params) || !is_allowed(right, params) {
+            let n_sides = if is_last || missing.is_empty() { 1 } else { 2 };
+            for &(left, missing_left) in &sides[..n_sides] {
+                let right = asked.sums.minus(left);
+                if !self.is_allowed(left) || !self.is_allowed(right) {
                     continue;
                 }
-                let (to_left, to_right) = (answer(left, bounds, params), answer(right, bounds, params));
+                let (to_left, to_right) = (self.answer(left, asked.bounds), self.answer(right, asked.bounds));
                 let ordered = match order {
                     Order::Rising => to_left <= to_right,
                     Order::Falling => to_left >= to_right,
                     Order::Free => true,
                 };
-                let gain = score(left, to_left, params) + score(right, to_right, params) - before;
+                let gain = self.score(left, to_left) + self.score(right, to_right) - before;
                 if ordered && gain > best.map_or(MIN_GAIN, |best| best.gain) {
                     // Rows that come with a missing value only later go with the majority.
-                    let missing_left = if missing.rows == 0 { left.rows > right.rows } else { missing_left };
-                    best = Some(Split { column, bin, missing_left, order, gain, left, right });
+                    let missing_left = if missing.is_empty() {
+                        self.units.rows(left) > self.units.rows(right)
+                    } else {
+                        missing_left
+                    };
+                    *best = Some(Split { column, bin, missing_left, order, gain, left, right });
                 }
             }
         }
     }
-    best
-}
-
-/// Smaller gains are rounding errors.
-const MIN_GAIN: f64 = 1e-9;
-
-fn is_allowed(side: Sums, params: &Params) -> bool {
-    side.rows as usize >= params.min_rows && side.hessian >= params.min_child_weight
 }

@@ -1,5 +1,7 @@
 use super::*;
 use crate::fit::{Candidate, fit, fit_with_curve};
+use crate::probability::sigmoid;
+use crate::tree::Node;
 use holdfast_features::{Column, FeatureSpec, FeatureTable};
 use holdfast_features::{Direction, Kind};
 
@@ -76,12 +78,13 @@ fn a_declared_direction_is_never_violated() {
 
 #[test]
 fn the_same_bits_for_any_thread_count() {
-    let (table, labels) = data(60_000);
-    let rows: Vec<usize> = (0..60_000).collect();
-    let weights: Vec<f64> = (0..60_000).map(|row| 1.0 / f64::from(row % 3 + 1)).collect();
+    // So many that threads share the counting of a node.
+    let (table, labels) = data(160_000);
+    let rows: Vec<usize> = (0..160_000).collect();
+    let weights: Vec<f64> = (0..160_000).map(|row| 1.0 / f64::from(row % 3 + 1)).collect();
     let training =
         TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
-    let few = candidate(Monotone::Free).with_rounds(5);
+    let few = candidate(Monotone::Free).with_rounds(3);
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let one = pool(1).install(|| fit(&few, &training, 5).unwrap());
     let three = pool(3).install(|| fit(&few, &training, 5).unwrap());
@@ -128,4 +131,27 @@ fn a_weight_of_two_equals_the_row_twice() {
     for (a, b) in weighted.iter().zip(&repeated) {
         assert!((a - b).abs() < 1e-9);
     }
+}
+
+#[test]
+fn few_leaves_go_where_they_gain_most() {
+    let (table, labels) = data(3_000);
+    let rows: Vec<usize> = (0..3_000).collect();
+    let weights = vec![1.0; 3_000];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let fitted = |depth, leaves| {
+        let params = Params { depth, leaves, rounds: 20, column_fraction: 1.0, ..Params::default() };
+        let fitted = fit(&Candidate::Boost(params.check().unwrap()), &training, 1).unwrap();
+        let margins = fitted.margins(&table, &rows);
+        let Classifier::Boost(model) = fitted.classifier else { panic!("boosted") };
+        (model, log_loss(&margins, &labels, &weights))
+    };
+    assert_eq!(fitted(3, 8), fitted(3, 1_024), "a limit that cannot bind");
+    let (free, loss_of_free) = fitted(64, 6);
+    let leaves = |tree: &Tree| tree.nodes().iter().filter(|node| matches!(node, Node::Leaf { .. })).count();
+    assert!(free.trees().iter().all(|tree| leaves(tree) == 6));
+    let (flat, loss_of_flat) = fitted(2, 1_024);
+    assert!(flat.trees().iter().all(|tree| leaves(tree) <= 4));
+    assert!(loss_of_free < loss_of_flat);
 }

@@ -104,6 +104,19 @@ impl Encoder {
         matrix
     }
 
+    /// The given rows of `table`, column by column.
+    pub(crate) fn encode_columns(&self, table: &FeatureTable, rows: &[usize]) -> Vec<Vec<f64>> {
+        let mut encoded = vec![0.0; self.width()];
+        let mut columns = vec![Vec::with_capacity(rows.len()); self.width()];
+        for &row in rows {
+            self.encode(table.row(row), &mut encoded);
+            for (column, &value) in columns.iter_mut().zip(&encoded) {
+                column.push(value);
+            }
+        }
+        columns
+    }
+
     /// Checks that the encoder, read from a file, fits to `specs` and can encode without surprises.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_features::{Column, FeatureSpec, Row, Value};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{EncoderError, learnable, part_of, readable};
@@ -54,47 +55,23 @@ enum Code {
 }
 
 impl TreeEncoder {
-    /// Fits the encoding, and encodes the training rows (row-major, in the order of `training.rows`).
+    /// Fits the encoding, and encodes the training rows: column by column, each in the order of `training.rows`.
     #[must_use]
-    pub fn fit(training: &TrainingRows<'_>, missing: Missing, seed: u64) -> (Self, Vec<f64>) {
+    pub fn fit(training: &TrainingRows<'_>, missing: Missing, seed: u64) -> (Self, Vec<Vec<f64>>) {
+        let sources: Vec<usize> = learnable(training.table.specs()).map(|(source, _)| source).collect();
+        let fitted: Vec<(TreeColumn, Vec<Vec<f64>>)> = sources
+            .into_par_iter()
+            .filter_map(|source| TreeColumn::fit(source, training, missing, seed))
+            .collect();
         let mut encoder = Self { columns: Vec::new(), sources: Vec::new() };
-        let mut crossed = Vec::new();
-        for (source, _) in learnable(training.table.specs()) {
-            let (code, fill, any_missing) = match &training.table.columns()[source] {
-                Column::Number(values) => match number(values, training.rows) {
-                    Some((median, any_missing)) => (Code::Number, median, any_missing),
-                    None => continue,
-                },
-                Column::Text(values) => match category(values, training, |_| true) {
-                    Some((levels, other)) => {
-                        if levels.len() > MAX_LEVELS_UNCROSSED {
-                            crossed.push((encoder.sources.len(), source));
-                        }
-                        let any_missing = training.rows.iter().any(|&row| values[row].is_none());
-                        (Code::Category { levels, other }, other, any_missing)
-                    }
-                    None => continue,
-                },
-            };
-            let indicator = missing == Missing::Fill && any_missing;
-            let fill = (missing == Missing::Fill).then_some(fill);
-            let column = TreeColumn { source, first: encoder.sources.len(), code, fill, indicator };
-            encoder.sources.extend(std::iter::repeat_n(source, column.width()));
+        let mut encoded = Vec::new();
+        for (mut column, values) in fitted {
+            column.first = encoder.sources.len();
+            encoder.sources.extend(std::iter::repeat_n(column.source, column.width()));
             encoder.columns.push(column);
+            encoded.extend(values);
         }
-        let width = encoder.sources.len();
-        let mut matrix = vec![0.0; training.rows.len() * width];
-        if width > 0 {
-            for (&row, out) in training.rows.iter().zip(matrix.chunks_exact_mut(width)) {
-                encoder.encode(training.table.row(row), out);
-            }
-        }
-        for (at, source) in crossed {
-            if let Column::Text(values) = &training.table.columns()[source] {
-                cross_fit(values, training, seed, |position, code| matrix[position * width + at] = code);
-            }
-        }
-        (encoder, matrix)
+        (encoder, encoded)
     }
 
     pub(super) fn sources(&self) -> &[usize] {
@@ -103,13 +80,7 @@ impl TreeEncoder {
 
     pub(super) fn encode(&self, row: Row<'_>, out: &mut [f64]) {
         for column in &self.columns {
-            let value = match (&column.code, row.value(column.source)) {
-                (Code::Number, Value::Number(value)) => value,
-                (Code::Category { levels, other }, Value::Text(Some(level))) => {
-                    code_of(levels, *other, level)
-                }
-                _ => f64::NAN,
-            };
+            let value = column.code.of(row.value(column.source));
             out[column.first] = if value.is_nan() { column.fill.unwrap_or(f64::NAN) } else { value };
             if column.indicator {
                 out[column.first + 1] = f64::from(u8::from(value.is_nan()));
@@ -147,8 +118,52 @@ impl TreeEncoder {
 }
 
 impl TreeColumn {
+    /// The encoding of one feature, not yet placed, and its encoded columns; `None` where the rows do not differ.
+    fn fit(
+        source: usize,
+        training: &TrainingRows<'_>,
+        missing: Missing,
+        seed: u64,
+    ) -> Option<(Self, Vec<Vec<f64>>)> {
+        let column = &training.table.columns()[source];
+        let (code, fill) = match column {
+            Column::Number(values) => (Code::Number, number(values, training.rows)?),
+            Column::Text(values) => {
+                let (levels, other) = category(values, training, |_| true)?;
+                (Code::Category { levels, other }, other)
+            }
+        };
+        let mut values: Vec<f64> = training.rows.iter().map(|&row| code.of(column.value(row))).collect();
+        let is_missing: Vec<bool> = values.iter().map(|value| value.is_nan()).collect();
+        if let (Column::Text(texts), Code::Category { levels, .. }) = (column, &code)
+            && levels.len() > MAX_LEVELS_UNCROSSED
+        {
+            cross_fit(texts, training, seed, |position, code| values[position] = code);
+        }
+        let is_filled = missing == Missing::Fill;
+        let indicator = is_filled && is_missing.contains(&true);
+        let mut encoded = vec![values];
+        if indicator {
+            encoded[0].iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = fill);
+            encoded.push(is_missing.into_iter().map(|missing| f64::from(u8::from(missing))).collect());
+        }
+        let fill = is_filled.then_some(fill);
+        Some((Self { source, first: 0, code, fill, indicator }, encoded))
+    }
+
     fn width(&self) -> usize {
         1 + usize::from(self.indicator)
+    }
+}
+
+impl Code {
+    /// The number that stands for a value; NaN for a missing one.
+    fn of(&self, value: Value<'_>) -> f64 {
+        match (self, value) {
+            (Self::Number, Value::Number(value)) => value,
+            (Self::Category { levels, other }, Value::Text(Some(level))) => code_of(levels, *other, level),
+            _ => f64::NAN,
+        }
     }
 }
 
@@ -156,13 +171,16 @@ fn code_of(levels: &[(String, f64)], other: f64, level: &str) -> f64 {
     levels.binary_search_by(|(known, _)| known.as_str().cmp(level)).map_or(other, |at| levels[at].1)
 }
 
-/// The median, and whether a value is missing; `None` where the rows do not differ.
-fn number(values: &[f64], rows: &[usize]) -> Option<(f64, bool)> {
+/// The median; `None` where the rows do not differ.
+fn number(values: &[f64], rows: &[usize]) -> Option<f64> {
     let mut known: Vec<f64> = rows.iter().map(|&row| values[row]).filter(|value| !value.is_nan()).collect();
     let any_missing = known.len() < rows.len();
-    known.sort_unstable_by(f64::total_cmp);
-    let (first, last) = (known.first()?, known.last()?);
-    (first < last || any_missing).then(|| (known[known.len() / 2], any_missing))
+    let first = *known.first()?;
+    if !any_missing && known.iter().all(|&value| value == first) {
+        return None;
+    }
+    let middle = known.len() / 2;
+    Some(*known.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 type Levels = (Vec<(String, f64)>, f64);

@@ -4,6 +4,7 @@
 //! the map to calibrated log-odds, contributions to f are scaled by (g(f) − g(f₀)) / (f − f₀), so that the base g(f₀)
 //! and all contributions sum to the calibrated log-odds.
 
+mod leaves;
 mod linear;
 mod trees;
 
@@ -12,10 +13,14 @@ use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use leaves::LeafPatterns;
+
 use crate::model::{Classifier, ModelError};
 
 /// The most background rows: the time of an explanation grows with them.
-pub const MAX_BACKGROUND: usize = 100;
+pub const MAX_BACKGROUND: usize = 500;
+/// The background rows that are chosen where there are more to choose from.
+const CHOSEN: usize = 100;
 
 /// Why one row is scored as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,13 +43,13 @@ pub struct Background {
     mean_raw: f64,
 }
 
-/// Up to [`MAX_BACKGROUND`] of `rows`, drawn without replacement, in their order.
+/// Up to 100 of `rows`, drawn without replacement, in their order.
 #[must_use]
 pub fn choose_background(rows: &[usize], seed: u64) -> Vec<usize> {
-    if rows.len() <= MAX_BACKGROUND {
+    if rows.len() <= CHOSEN {
         return rows.to_vec();
     }
-    let mut drawn = sample(&mut ChaCha8Rng::seed_from_u64(seed), rows.len(), MAX_BACKGROUND).into_vec();
+    let mut drawn = sample(&mut ChaCha8Rng::seed_from_u64(seed), rows.len(), CHOSEN).into_vec();
     drawn.sort_unstable();
     drawn.into_iter().map(|at| rows[at]).collect()
 }
@@ -101,21 +106,32 @@ impl Background {
         Ok(())
     }
 
-    /// Explains an encoded row; `calibrated` maps the raw output to calibrated log-odds, `learnt` lists the features.
+    /// What speeds up explanations of this classifier; `None` where nothing does.
+    pub(crate) fn patterns(&self, classifier: &Classifier, sources: &[usize]) -> Option<LeafPatterns> {
+        let trees = match classifier {
+            Classifier::Linear(_) => return None,
+            Classifier::Forest(model) => &model.trees,
+            Classifier::Boost(model) => &model.trees,
+        };
+        LeafPatterns::of(trees, self, sources)
+    }
+
+    /// Explains an encoded row; `patterns` are those of [`Self::patterns`], `calibrated` maps the raw output to calibrated log-odds, `learnt` lists the features.
     pub(crate) fn explain(
         &self,
         classifier: &Classifier,
+        patterns: Option<&LeafPatterns>,
         row: &[f64],
-        sources: &[usize],
-        learnt: &[usize],
+        (sources, learnt): (&[usize], &[usize]),
         calibrated: impl Fn(f64) -> f64,
     ) -> Explanation {
         let n_features = learnt.last().map_or(0, |last| last + 1);
         let mut shares = vec![0.0; n_features];
-        match classifier {
-            Classifier::Linear(model) => linear::shares(model, row, self, sources, &mut shares),
-            Classifier::Forest(model) => trees::shares(&model.trees, row, self, sources, &mut shares),
-            Classifier::Boost(model) => trees::shares(&model.trees, row, self, sources, &mut shares),
+        match (classifier, patterns) {
+            (Classifier::Linear(model), _) => linear::shares(model, row, self, sources, &mut shares),
+            (_, Some(patterns)) => patterns.shares(row, &mut shares),
+            (Classifier::Forest(model), None) => trees::shares(&model.trees, row, self, sources, &mut shares),
+            (Classifier::Boost(model), None) => trees::shares(&model.trees, row, self, sources, &mut shares),
         }
         if let Classifier::Forest(model) = classifier {
             // A forest is the mean of its trees.

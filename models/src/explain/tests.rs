@@ -64,17 +64,21 @@ fn check(classifier: &Classifier, with_missing: bool, rng: &mut ChaCha8Rng) {
     let background: Vec<Vec<f64>> = (0..9).map(|_| random_row(rng, with_missing)).collect();
     let stored = Background::new(background.concat(), 9, classifier).unwrap();
     let learnt: Vec<usize> = (0..FEATURES).collect();
+    let patterns = stored.patterns(classifier, &SOURCES);
+    assert_eq!(patterns.is_none(), matches!(classifier, Classifier::Linear(_)));
     for _ in 0..10 {
         let row = random_row(rng, with_missing);
         let expected = brute_force(classifier, &row, &background);
         // Without calibration, contributions are the Shapley values of the raw output.
-        let raw = stored.explain(classifier, &row, &SOURCES, &learnt, |raw| raw);
-        for ((feature, share), expected) in raw.contributions.iter().zip(&expected) {
-            assert!((share - expected).abs() < 1e-10, "feature {feature}: {share} {expected}");
+        for patterns in [None, patterns.as_ref()] {
+            let raw = stored.explain(classifier, patterns, &row, (&SOURCES, &learnt), |raw| raw);
+            for ((feature, share), expected) in raw.contributions.iter().zip(&expected) {
+                assert!((share - expected).abs() < 1e-10, "feature {feature}: {share} {expected}");
+            }
         }
         // With it, all are stretched alike.
         let bent = |raw: f64| 0.3 + 1.7 * classifier.margin(raw);
-        let calibrated = stored.explain(classifier, &row, &SOURCES, &learnt, bent);
+        let calibrated = stored.explain(classifier, patterns.as_ref(), &row, (&SOURCES, &learnt), bent);
         let sum: f64 = calibrated.contributions.iter().map(|(_, share)| share).sum();
         assert!((calibrated.base + sum - bent(classifier.raw(&row))).abs() < 1e-9);
         for ((_, share), expected) in calibrated.contributions.iter().zip(&expected) {
@@ -121,11 +125,11 @@ fn a_row_like_the_background_has_nothing_to_explain() {
     let row = [0.5, -0.25, 1.0, 0.0, 2.0, 0.125, -1.0];
     let stored = Background::new(row.to_vec(), 1, &classifier).unwrap();
     let learnt: Vec<usize> = (0..FEATURES).collect();
-    let explanation = stored.explain(&classifier, &row, &SOURCES, &learnt, |raw| raw.powi(3));
+    let explanation = stored.explain(&classifier, None, &row, (&SOURCES, &learnt), |raw| raw.powi(3));
     assert!(explanation.contributions.iter().all(|(_, share)| share.abs() < 1e-12));
     // Two features that cancel out still have their say.
     let moved = [1.5, -0.25, 1.0, 0.0, 1.0, 0.125, -1.0];
-    let explanation = stored.explain(&classifier, &moved, &SOURCES, &learnt, |raw| 2.0 * raw);
+    let explanation = stored.explain(&classifier, None, &moved, (&SOURCES, &learnt), |raw| 2.0 * raw);
     let shares: Vec<f64> = explanation.contributions.iter().map(|(_, share)| *share).collect();
     for (share, expected) in shares.iter().zip([2.0, 0.0, 0.0, -2.0, 0.0]) {
         assert!((share - expected).abs() < 1e-6, "{shares:?}");
@@ -136,7 +140,7 @@ fn a_row_like_the_background_has_nothing_to_explain() {
 fn the_background_is_a_sample_of_at_most_a_hundred_rows() {
     let rows: Vec<usize> = (500..1_500).collect();
     let chosen = choose_background(&rows, 3);
-    assert_eq!(chosen.len(), MAX_BACKGROUND);
+    assert_eq!(chosen.len(), CHOSEN);
     assert!(chosen.is_sorted_by(|a, b| a < b) && chosen.iter().all(|row| rows.contains(row)));
     assert_eq!(chosen, choose_background(&rows, 3));
     assert_ne!(chosen, choose_background(&rows, 4));

@@ -9,9 +9,12 @@ use std::sync::LazyLock;
 use super::Background;
 use crate::tree::{MAX_DEPTH, Node, Tree, goes_left};
 
+/// The most features on either side of a coalition: those of the longest path.
+const MOST: usize = MAX_DEPTH + 1;
+
 /// `[a][b]` = (a−1)!·b! / (a+b)! for a ≥ 1.
-static WEIGHTS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
-    let mut by_in = vec![vec![0.0; MAX_DEPTH + 1]; MAX_DEPTH + 1];
+pub(super) static WEIGHTS: LazyLock<[[f64; MOST]; MOST]> = LazyLock::new(|| {
+    let mut by_in = [[0.0; MOST]; MOST];
     let mut inside = 0.0;
     for row in by_in.iter_mut().skip(1) {
         inside += 1.0;
@@ -39,7 +42,7 @@ struct Walk<'a> {
     row: &'a [f64],
     other: &'a [f64],
     sources: &'a [usize],
-    weights: &'a [Vec<f64>],
+    weights: &'a [[f64; MOST]; MOST],
     sides: &'a mut [Side],
     shares: &'a mut [f64],
 }

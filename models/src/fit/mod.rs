@@ -127,13 +127,7 @@ impl FittedClassifier {
     /// The raw margins (log-odds, not calibrated) of the given rows of `table`, whose columns stand as in training.
     #[must_use]
     pub fn margins(&self, table: &FeatureTable, rows: &[usize]) -> Vec<f64> {
-        let mut encoded = vec![0.0; self.encoder.width()];
-        rows.iter()
-            .map(|&row| {
-                self.encoder.encode(table.row(row), &mut encoded);
-                self.classifier.margin(self.classifier.raw(&encoded))
-            })
-            .collect()
+        self.classifier.margins(&self.encoder, table, rows)
     }
 
     /// The model after its first `rounds` boosting rounds; other learners as they are.

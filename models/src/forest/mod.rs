@@ -36,7 +36,7 @@ pub(crate) fn fit(
     seed: u64,
 ) -> Result<FittedClassifier, FitError> {
     let params = params.params();
-    let (encoder, matrix) = TreeEncoder::fit(training, Missing::Fill, seed);
+    let (encoder, columns) = TreeEncoder::fit(training, Missing::Fill, seed);
     let encoder = Encoder::Tree(encoder);
     let width = encoder.width();
     if width == 0 {
@@ -49,8 +49,8 @@ pub(crate) fn fit(
         .map(|batch| {
             let rows = batch_rows(labels.len(), params.max_rows, seed, batch);
             let records: Vec<f64> =
-                rows.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect();
-            let records = DenseMatrix::new(rows.len(), width, records, false)
+                columns.iter().flat_map(|column| rows.iter().map(|&row| column[row])).collect();
+            let records = DenseMatrix::new(rows.len(), width, records, true)
                 .map_err(|error| FitError::Smartcore(error.to_string()))?;
             let targets: Vec<f64> = rows.iter().map(|&row| labels[row]).collect();
             let smartcore = RandomForestRegressorParameters {
@@ -89,9 +89,14 @@ fn batch_rows(n_rows: usize, most: usize, seed: u64, batch: usize) -> Vec<usize>
 }
 
 impl ForestModel {
-    #[expect(clippy::cast_precision_loss, reason = "tree counts are far below 2^53")]
     pub(crate) fn raw(&self, row: &[f64]) -> f64 {
-        self.trees.iter().map(|tree| tree.predict(row)).sum::<f64>() / self.trees.len() as f64
+        self.mean(self.trees.iter().fold(0.0, |sum, tree| sum + tree.predict(row)))
+    }
+
+    /// The churn share of a sum over all trees.
+    #[expect(clippy::cast_precision_loss, reason = "tree counts are far below 2^53")]
+    pub(crate) fn mean(&self, sum: f64) -> f64 {
+        sum / self.trees.len() as f64
     }
 
     /// The trees, whose leaves are churn shares.

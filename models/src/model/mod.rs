@@ -1,19 +1,26 @@
 //! The whole model: one row of features in, a calibrated probability and its reasons out.
 
+mod scoring;
+
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind, Role, Row, matrix::TableError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use scoring::Scratch;
+
 use crate::blend::{Blend, MAX_MEMBERS, blended};
 use crate::boost::BoostModel;
 use crate::calibrate::{Calibration, Calibrator, VennAbers};
+use crate::compiled::{BLOCK, CompiledTrees};
 use crate::encode::{Encoder, EncoderError};
-use crate::explain::{Background, Explanation};
+use crate::explain::{Background, Explanation, LeafPatterns};
 use crate::fit::FittedClassifier;
 use crate::forest::ForestModel;
+use crate::interchange::{Exported, onnx};
 use crate::logistic::LinearModel;
 use crate::probability::{logit, sigmoid};
 use crate::tree::TreeError;
+use scoring::Scoring;
 
 /// A fitted learner, over encoded rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +49,12 @@ struct Member {
     encoder: Encoder,
     classifier: Classifier,
     background: Background,
+    /// Made anew from the classifier wherever a model is read.
+    #[serde(skip)]
+    compiled: Option<CompiledTrees>,
+    /// As `compiled`.
+    #[serde(skip)]
+    patterns: Option<LeafPatterns>,
 }
 
 /// The answer for one row.
@@ -55,12 +68,6 @@ pub struct Prediction {
     pub p_high: f64,
     /// The classifiers' own log-odds, before calibration.
     pub margin: f64,
-}
-
-/// Room for one encoded row, used again from row to row.
-#[derive(Debug, Clone, Default)]
-pub struct Scratch {
-    encoded: Vec<f64>,
 }
 
 /// Why parts do not make a model, or a table does not fit to it.
@@ -188,6 +195,12 @@ impl Classifier {
     }
 }
 
+impl Member {
+    fn scoring(&self) -> Scoring<'_> {
+        Scoring { encoder: &self.encoder, classifier: &self.classifier, compiled: self.compiled.as_ref() }
+    }
+}
+
 impl ChurnModel {
     /// Joins a fitted classifier and its calibration. Explanations compare with `background_rows` of `table`, the
     /// table that the classifier was fitted on; see [`crate::explain::choose_background`].
@@ -204,16 +217,25 @@ impl ChurnModel {
             let FittedClassifier { encoder, classifier } = fitted;
             let encoded = encoder.encode_rows(table, background_rows);
             let background = Background::new(encoded, background_rows.len(), &classifier)?;
-            Ok(Member { weight, encoder, classifier, background })
+            Ok(Member { weight, encoder, classifier, background, compiled: None, patterns: None })
         };
-        let model = Self {
+        let mut model = Self {
             specs: table.specs().to_vec(),
             members: fitted.into().members.into_iter().map(member).collect::<Result<_, ModelError>>()?,
             calibrator: calibration.calibrator,
             interval: calibration.interval.clone(),
         };
         model.validate()?;
+        model.compile();
         Ok(model)
+    }
+
+    /// Compiles the trees of a valid model. A model that was read answers the same without, only slower.
+    pub(crate) fn compile(&mut self) {
+        for Member { encoder, classifier, background, compiled, patterns, .. } in &mut self.members {
+            *compiled = classifier.compiled(encoder.width());
+            *patterns = background.patterns(classifier, encoder.sources());
+        }
     }
 
     /// All columns of the table that it was fitted on, context included, in their order.
@@ -263,11 +285,13 @@ impl ChurnModel {
     /// As [`Self::predict`], without allocating once `scratch` was used.
     #[must_use]
     pub fn predict_with(&self, row: Row<'_>, scratch: &mut Scratch) -> Prediction {
-        let margin = blended(self.members.iter().map(|Member { weight, encoder, classifier, .. }| {
-            scratch.encoded.resize(encoder.width(), 0.0);
-            encoder.encode(row, &mut scratch.encoded);
-            (*weight, classifier.margin(classifier.raw(&scratch.encoded)))
-        }));
+        self.prediction(blended(
+            self.members.iter().map(|member| (member.weight, member.scoring().row(row, scratch))),
+        ))
+    }
+
+    /// The answer for a margin.
+    fn prediction(&self, margin: f64) -> Prediction {
         let probability = sigmoid(self.calibrator.apply(margin));
         let (p0, p1) = self.interval.interval(margin);
         // The parametric calibrator may lie outside of the interval, which then is widened to hold it: its width then
@@ -279,22 +303,63 @@ impl ChurnModel {
     #[must_use]
     pub fn explain(&self, row: Row<'_>) -> Explanation {
         let learnt: Vec<usize> = crate::encode::learnable(&self.specs).map(|(feature, _)| feature).collect();
-        let members = self.members.iter().map(|Member { weight, encoder, classifier, background }| {
-            let mut encoded = vec![0.0; encoder.width()];
-            encoder.encode(row, &mut encoded);
-            let weighted = |raw: f64| weight * classifier.margin(raw);
-            background.explain(classifier, &encoded, encoder.sources(), &learnt, weighted)
-        });
+        let members = self.members.iter().map(
+            |Member { weight, encoder, classifier, background, patterns, .. }| {
+                let mut encoded = vec![0.0; encoder.width()];
+                encoder.encode(row, &mut encoded);
+                let weighted = |raw: f64| weight * classifier.margin(raw);
+                background.explain(
+                    classifier,
+                    patterns.as_ref(),
+                    &encoded,
+                    (encoder.sources(), &learnt),
+                    weighted,
+                )
+            },
+        );
         Explanation::sum(members).through(|margin| self.calibrator.apply(margin))
     }
 
     /// The answers for all rows of an aligned table, in their order.
     #[must_use]
     pub fn predict_table(&self, table: &FeatureTable) -> Vec<Prediction> {
-        (0..table.n_rows())
-            .into_par_iter()
-            .map_init(Scratch::default, |scratch, row| self.predict_with(table.row(row), scratch))
-            .collect()
+        let rows: Vec<usize> = (0..table.n_rows()).collect();
+        let blocks = rows.par_chunks(BLOCK).map_init(Scratch::default, |scratch, rows| {
+            let own = |member: &Member| (member.weight, member.scoring().block(table, rows, scratch));
+            let members: Vec<(f64, Vec<f64>)> = self.members.iter().map(own).collect();
+            let margin =
+                |row| blended(members.iter().map(|(weight, own): &(f64, Vec<f64>)| (*weight, own[row])));
+            (0..rows.len()).map(|row| self.prediction(margin(row))).collect::<Vec<Prediction>>()
+        });
+        blocks.flatten_iter().collect()
+    }
+
+    /// The model as ONNX (operators of `ai.onnx` 17 and `ai.onnx.ml` 3): one input `encoded_0`, `encoded_1`, … a
+    /// classifier, of what its encoder makes of a row (doubles, rows × columns, missing as NaN), and the outputs `margin`
+    /// and `probability`, calibrated (doubles, rows × 1). Sums of trees are single precision there.
+    #[must_use]
+    pub fn to_onnx(&self) -> Vec<u8> {
+        let members: Vec<Exported<'_>> = self
+            .members
+            .iter()
+            .map(|Member { weight, encoder, classifier, .. }| Exported {
+                weight: *weight,
+                classifier,
+                width: encoder.width(),
+            })
+            .collect();
+        onnx(&members, self.calibrator)
+    }
+
+    /// What the encoder of each classifier makes of a row of an aligned table: the inputs of [`Self::to_onnx`].
+    #[must_use]
+    pub fn encoded(&self, row: Row<'_>) -> Vec<Vec<f64>> {
+        let encode = |member: &Member| {
+            let mut encoded = vec![0.0; member.encoder.width()];
+            member.encoder.encode(row, &mut encoded);
+            encoded
+        };
+        self.members.iter().map(encode).collect()
     }
 
     /// Mean absolute contribution of each feature (by its position in the specs) over the given rows of an aligned
@@ -322,7 +387,7 @@ impl ChurnModel {
         if !(1..=MAX_MEMBERS).contains(&self.members.len()) {
             return Err(ModelError::Members { found: self.members.len(), most: MAX_MEMBERS });
         }
-        for Member { weight, encoder, classifier, background } in &self.members {
+        for Member { weight, encoder, classifier, background, .. } in &self.members {
             if !weight.is_finite() || *weight <= 0.0 {
                 return Err(ModelError::NotUsable("weight of a classifier"));
             }

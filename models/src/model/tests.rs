@@ -127,7 +127,7 @@ fn refuses_parts_that_do_not_fit() {
     };
     let none = ChurnModel::new(fitted.clone(), &calibration, &table, &[]);
     assert_eq!(none, Err(ModelError::NoBackground));
-    let many: Vec<usize> = (0..150).collect();
+    let many: Vec<usize> = (0..600).map(|row| row % 300).collect();
     assert!(matches!(
         ChurnModel::new(fitted, &calibration, &table, &many),
         Err(ModelError::Background { .. })
