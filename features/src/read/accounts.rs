@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use rayon::prelude::*;
 
 use crate::history::{AccountFacts, Candidate, Text};
@@ -12,7 +13,7 @@ use super::error::Reason;
 /// The accounts seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    positions: HashMap<Text, usize>,
+    positions: HashMap<Text, usize, FixedState>,
     /// Their facts, in the order in which the accounts were first seen.
     pub(super) facts: Vec<AccountFacts>,
 }

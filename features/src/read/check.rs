@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 
+use foldhash::fast::FixedState;
+
 use crate::history::SurveyKind;
 use crate::time::{DAY, Timestamp};
 
@@ -33,7 +35,7 @@ pub(super) struct BadRow {
 
 /// Ids that were seen, by 128 bits of hash each: tables may have more rows than memory holds texts.
 #[derive(Debug, Default)]
-pub(super) struct SeenIds(HashSet<u128>);
+pub(super) struct SeenIds(HashSet<u128, FixedState>);
 
 impl SeenIds {
     /// Adds an id; whether it is new.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use arrow::array::Array;
 
+use foldhash::fast::FixedState;
+
 use crate::history::Text;
 use crate::time::Timestamp;
 
@@ -34,7 +36,7 @@ pub(super) struct BadCell {
 
 /// Texts that many rows share, each stored once.
 #[derive(Debug, Default)]
-pub(super) struct Interner(HashSet<Text>);
+pub(super) struct Interner(HashSet<Text, FixedState>);
 
 /// Epoch numbers below this (1980) are dates without their dashes, or mistakes.
 const EARLIEST_EPOCH: Timestamp = Timestamp(315_532_800_000_000);

@@ -495,7 +495,7 @@ impl<'a> Reading<'a> {
             for used in &used {
                 let facts = &mut self.accounts.facts[used.account];
                 let place = store.accounts.place(&facts.account_id);
-                facts.take_packed().try_for_each(|fact| packer.fact(place, &fact))?;
+                facts.drain_packed(|fact| packer.fact(place, &fact))?;
             }
         }
         Ok(())

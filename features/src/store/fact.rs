@@ -147,35 +147,43 @@ impl AccountFacts {
 
     /// Takes out the facts that a history which was read holds packed.
     pub(crate) fn take_packed(&mut self) -> impl Iterator<Item = Fact> + use<> {
-        let own = Self {
-            account: self.account.take(),
-            subscriptions: take(&mut self.subscriptions),
-            subscription_events: take(&mut self.subscription_events),
-            labels: take(&mut self.labels),
-            account_id: self.account_id.clone(),
-            ..Self::default()
-        };
-        let own = std::mem::replace(self, own);
-        (own.field_changes.into_iter().map(Fact::FieldChange))
-            .chain(own.usage.into_iter().map(Fact::Usage))
-            .chain(own.tickets.into_iter().map(Fact::Ticket))
-            .chain(own.contacts.into_iter().map(Fact::Contact))
-            .chain(own.activities.into_iter().map(Fact::Activity))
-            .chain(own.surveys.into_iter().map(Fact::Survey))
-            .chain(own.invoices.into_iter().map(Fact::Invoice))
-            .chain(own.opportunities.into_iter().map(Fact::Opportunity))
-            .chain(own.milestones.into_iter().map(Fact::Milestone))
-            .chain(own.states.into_iter().map(Fact::State))
-            .chain(own.interventions.into_iter().map(Fact::Intervention))
+        let mut facts = Vec::new();
+        let taken: Result<(), std::convert::Infallible> = self.drain_packed(|fact| {
+            facts.push(fact);
+            Ok(())
+        });
+        let Ok(()) = taken;
+        facts.into_iter()
+    }
+
+    /// Hands the same facts to `with` and keeps the lists' room for the next ones.
+    pub(crate) fn drain_packed<E>(&mut self, mut with: impl FnMut(Fact) -> Result<(), E>) -> Result<(), E> {
+        self.field_changes.drain(..).map(Fact::FieldChange).try_for_each(&mut with)?;
+        self.usage.drain(..).map(Fact::Usage).try_for_each(&mut with)?;
+        self.tickets.drain(..).map(Fact::Ticket).try_for_each(&mut with)?;
+        self.contacts.drain(..).map(Fact::Contact).try_for_each(&mut with)?;
+        self.activities.drain(..).map(Fact::Activity).try_for_each(&mut with)?;
+        self.surveys.drain(..).map(Fact::Survey).try_for_each(&mut with)?;
+        self.invoices.drain(..).map(Fact::Invoice).try_for_each(&mut with)?;
+        self.opportunities.drain(..).map(Fact::Opportunity).try_for_each(&mut with)?;
+        self.milestones.drain(..).map(Fact::Milestone).try_for_each(&mut with)?;
+        self.states.drain(..).map(Fact::State).try_for_each(&mut with)?;
+        self.interventions.drain(..).map(Fact::Intervention).try_for_each(&mut with)
     }
 }
 
-/// Appends `fact` of the account `code`.
-pub(super) fn append(bytes: &mut Vec<u8>, code: u32, fact: &Fact) -> Result<(), StoreError> {
-    let packed = postcard::to_stdvec(fact).map_err(|_| StoreError::Damaged)?;
+/// Appends `fact` of the account `code`; `room` is used to put it together.
+pub(super) fn append(
+    bytes: &mut Vec<u8>,
+    room: &mut Vec<u8>,
+    code: u32,
+    fact: &Fact,
+) -> Result<(), StoreError> {
+    room.clear();
+    *room = postcard::to_extend(fact, std::mem::take(room)).map_err(|_| StoreError::Damaged)?;
     put(bytes, u64::from(code));
-    put(bytes, packed.len() as u64);
-    bytes.extend_from_slice(&packed);
+    put(bytes, room.len() as u64);
+    bytes.extend_from_slice(room);
     Ok(())
 }
 

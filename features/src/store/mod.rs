@@ -89,6 +89,8 @@ pub(crate) struct Packer {
     n_blocks: u64,
     usage: Vec<Option<usage::Encoder>>,
     facts: Vec<Vec<u8>>,
+    /// Where a fact is put together.
+    room: Vec<u8>,
 }
 
 /// The share of the budget that all threads' packers may hold before they hand over blocks.
@@ -140,6 +142,7 @@ impl StoreBuilder {
             n_blocks: 0,
             usage,
             facts: vec![Vec::new(); store.parts.len()],
+            room: Vec::new(),
         }
     }
 
@@ -227,7 +230,7 @@ impl Packer {
             return self.usage(place, &packed, &mut Memo::default(), &mut Memo::default());
         }
         let bytes = &mut self.facts[place.part];
-        fact::append(bytes, place.code, fact)?;
+        fact::append(bytes, &mut self.room, place.code, fact)?;
         if bytes.len() > self.block_bytes {
             let bytes = std::mem::take(bytes);
             self.keep(place.part, BlockKind::Facts, bytes)?;

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::FixedState;
+
 use crate::history::Text;
 
 /// Where an account's facts go.
@@ -18,12 +20,12 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct AccountNames {
     bounds: Vec<Text>,
-    places: Mutex<HashMap<Text, Place>>,
+    places: Mutex<HashMap<Text, Place, FixedState>>,
 }
 
 /// The events named so far.
 #[derive(Debug, Default)]
-pub(crate) struct EventNames(Mutex<HashMap<Text, u32>>);
+pub(crate) struct EventNames(Mutex<HashMap<Text, u32, FixedState>>);
 
 impl AccountNames {
     pub(super) fn new(bounds: Vec<Text>) -> Self {

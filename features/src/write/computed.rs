@@ -229,8 +229,7 @@ fn encode(
     let writers = factory.create_column_writers(0).map_err(io::Error::other)?;
     let mut chunks = Vec::with_capacity(writers.len());
     for ((mut writer, column), field) in writers.into_iter().zip(columns).zip(schema.fields()) {
-        let array = arrow_array(&column.values);
-        drop(column);
+        let array = arrow_array(column.values);
         for leaf in compute_leaves(field, &array).map_err(io::Error::other)? {
             writer.write(&leaf).map_err(io::Error::other)?;
         }

@@ -257,7 +257,8 @@ fn write_parquet(
     columns: &[OutputColumn],
     metadata: Vec<KeyValue>,
 ) -> io::Result<()> {
-    let arrays = columns.iter().map(|column| (column.name.as_str(), arrow_array(&column.values), true));
+    let arrays =
+        columns.iter().map(|column| (column.name.as_str(), arrow_array(column.values.clone()), true));
     let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(io::Error::other)?;
     let properties = parquet_properties(metadata)?;
     let mut writer =
@@ -267,18 +268,16 @@ fn write_parquet(
     Ok(())
 }
 
-fn arrow_array(values: &Values) -> ArrayRef {
+fn arrow_array(values: Values) -> ArrayRef {
     match values {
         Values::Text(values) => Arc::new(values.iter().map(Option::as_deref).collect::<StringArray>()),
         Values::Number(values) => {
             let is_given: NullBuffer = values.iter().map(|value| !value.is_nan()).collect();
-            Arc::new(Float64Array::new(
-                values.clone().into(),
-                Some(is_given).filter(|nulls| nulls.null_count() > 0),
-            ))
+            let missing = Some(is_given).filter(|nulls| nulls.null_count() > 0);
+            Arc::new(Float64Array::new(values.into(), missing))
         }
-        Values::Integer(values) => Arc::new(Int64Array::from(values.clone())),
-        Values::Boolean(values) => Arc::new(BooleanArray::from(values.clone())),
+        Values::Integer(values) => Arc::new(Int64Array::from(values)),
+        Values::Boolean(values) => Arc::new(BooleanArray::from(values)),
         Values::Time(values) => Arc::new(
             values
                 .iter()
