@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use holdfast_features::history::{TableSummary, Text};
+use holdfast_features::history::{Book, TableSummary, Text};
 use holdfast_features::read::HistoryConfig;
 use holdfast_features::read::contract::TableSchema;
 use holdfast_features::settings::Mistakes;
@@ -34,6 +34,10 @@ pub struct Job {
     pub tables: Vec<String>,
     /// Where rows come from: the files of a table that have the same columns.
     pub sources: Vec<Source>,
+    /// When the contracts of the whole book began, in microseconds, ascending.
+    pub book_starts: Vec<i64>,
+    /// When they ended.
+    pub book_ends: Vec<i64>,
     /// The features to compute, in the order of the output.
     pub specs: Vec<FeatureSpec>,
 }
@@ -76,6 +80,12 @@ pub enum JobError {
 }
 
 impl Job {
+    /// The book of contracts that all accounts together make.
+    pub(crate) fn book(&self) -> Book {
+        let times = |micros: &[i64]| micros.iter().map(|time| Timestamp(*time)).collect();
+        Book { starts: times(&self.book_starts), ends: times(&self.book_ends) }
+    }
+
     /// The job of `text`.
     pub(crate) fn parse(text: &str) -> Result<Self, JobError> {
         Ok(serde_json::from_str(text)?)

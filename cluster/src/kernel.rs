@@ -204,6 +204,7 @@ fn as_a_part_of(job: &Job, history: &mut History) {
     history.until = job.until.map(Timestamp);
     history.currency = job.currency();
     history.tables = job.summaries();
+    history.book = Some(Arc::new(job.book()));
 }
 
 fn write(folder: &Path, table: &str, file: &str, batch: &RecordBatch) -> Result<(), KernelError> {

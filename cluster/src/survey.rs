@@ -15,6 +15,7 @@ use datafusion::functions_aggregate::expr_fn::{count, max, sum};
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use datafusion::prelude::{DataFrame, SessionContext};
 use holdfast_features::compute::ComputeError;
+use holdfast_features::history::Book;
 use holdfast_features::history::Usage;
 use holdfast_features::read::{self, UsageTable};
 use holdfast_features::{AccountFacts, FeatureSpec, History, Timestamp, compute};
@@ -92,6 +93,7 @@ pub(crate) async fn survey(
 impl Survey {
     /// What executors must know to compute `specs`.
     pub(crate) fn job(&self, config: &str, now: Option<Timestamp>, specs: Vec<FeatureSpec>) -> Job {
+        let book = Book::of(&self.history.accounts);
         Job {
             config: config.to_owned(),
             now: now.map(|now| now.0),
@@ -99,9 +101,15 @@ impl Survey {
             currency: self.history.currency.as_deref().map(str::to_owned),
             tables: self.history.tables.iter().map(|summary| summary.table.to_owned()).collect(),
             sources: self.sources.iter().map(|source| source.source.clone()).collect(),
+            book_starts: micros(&book.starts),
+            book_ends: micros(&book.ends),
             specs,
         }
     }
+}
+
+fn micros(times: &[Timestamp]) -> Vec<i64> {
+    times.iter().map(|time| time.0).collect()
 }
 
 /// The features called `only`, or all that the history offers.

@@ -233,6 +233,12 @@ pub struct FeaturesArgs {
     /// Only these features, separated by commas [default: all that the history offers]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// The scheduler of a cluster that does the work, by the program holdfast-cluster; see docs/cluster.md
+    #[arg(long, value_name = "df://HOST:PORT")]
+    pub cluster: Option<String>,
+    /// Folder or URL that every machine of the cluster can read and write
+    #[arg(long, value_name = "DIR|URL", requires = "cluster")]
+    pub scratch: Option<String>,
 }
 
 /// A number of bytes: 1048576, 512MB, 4GB (powers of 1024).

@@ -56,6 +56,12 @@ pub enum TrainError {
     /// Neither options nor a subcommand.
     #[error("nothing was asked for: `holdfast-train features --help` shows examples")]
     NothingAsked,
+    /// The program for clusters ended without having done its work; it said why.
+    #[error("holdfast-cluster has not written the features")]
+    Cluster(Option<i32>),
+    /// The program for clusters cannot be started.
+    #[error("holdfast-cluster cannot be started ({0}): install it with `cargo install --path cluster`")]
+    NoCluster(std::io::Error),
     /// Features cannot be computed or written.
     #[error(transparent)]
     Computed(#[from] ComputedError),
@@ -259,7 +265,8 @@ impl TrainError {
                 SimulateError::Occupied { .. } | SimulateError::NotAFolder(_) | SimulateError::NoName(_) => 2,
                 SimulateError::Io { .. } | SimulateError::Arrow { .. } | SimulateError::Parquet { .. } => 1,
             },
-            Self::Computed(ComputedError::Write(_)) => 1,
+            Self::Computed(ComputedError::Write(_)) | Self::NoCluster(_) => 1,
+            Self::Cluster(code) => code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
             Self::NothingAsked
             | Self::Computed(ComputedError::Compute(_))
             | Self::Config(_)

@@ -1,16 +1,16 @@
 //! The book of contracts as a whole: how many are in force and how many ended lately, at any time.
 
-use serde::{Deserialize, Serialize};
-
 use super::{AccountFacts, Subscription, SubscriptionEvent, SubscriptionEventType};
 use crate::snapshot::schedule::events_of;
 use crate::time::Timestamp;
 
 /// When the contracts of all accounts became known and when they ended; each list ascending.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Book {
-    starts: Vec<Timestamp>,
-    ends: Vec<Timestamp>,
+    /// Beginnings.
+    pub starts: Vec<Timestamp>,
+    /// Ends.
+    pub ends: Vec<Timestamp>,
 }
 
 impl Book {

@@ -16,6 +16,8 @@ pub(crate) mod testing;
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 pub use config::{Framing, GRACE_DAYS, SnapshotConfig};
 pub use question::Question;
 pub use terms::{Term, terms, unmatched_labels};
@@ -151,7 +153,11 @@ pub fn requested(
     requests: &[SnapshotRequest],
     config: &SnapshotConfig,
 ) -> Result<Vec<Snapshot>, SnapshotError> {
-    requests.iter().enumerate().map(|(row, request)| of_request(history, row + 1, request, config)).collect()
+    let snapshot = |(row, request)| of_request(history, row + 1, request, config);
+    let snapshots: Vec<Result<Snapshot, SnapshotError>> =
+        requests.par_iter().enumerate().map(snapshot).collect();
+    // The first row that cannot be taken is the one to tell, whichever thread came first.
+    snapshots.into_iter().collect()
 }
 
 fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: Timestamp) -> Vec<Snapshot> {

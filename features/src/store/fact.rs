@@ -156,19 +156,19 @@ impl AccountFacts {
         facts.into_iter()
     }
 
-    /// Hands the same facts to `with` and keeps the lists' room for the next ones.
+    /// Hands the same facts to `with`.
     pub(crate) fn drain_packed<E>(&mut self, mut with: impl FnMut(Fact) -> Result<(), E>) -> Result<(), E> {
-        self.field_changes.drain(..).map(Fact::FieldChange).try_for_each(&mut with)?;
-        self.usage.drain(..).map(Fact::Usage).try_for_each(&mut with)?;
-        self.tickets.drain(..).map(Fact::Ticket).try_for_each(&mut with)?;
-        self.contacts.drain(..).map(Fact::Contact).try_for_each(&mut with)?;
-        self.activities.drain(..).map(Fact::Activity).try_for_each(&mut with)?;
-        self.surveys.drain(..).map(Fact::Survey).try_for_each(&mut with)?;
-        self.invoices.drain(..).map(Fact::Invoice).try_for_each(&mut with)?;
-        self.opportunities.drain(..).map(Fact::Opportunity).try_for_each(&mut with)?;
-        self.milestones.drain(..).map(Fact::Milestone).try_for_each(&mut with)?;
-        self.states.drain(..).map(Fact::State).try_for_each(&mut with)?;
-        self.interventions.drain(..).map(Fact::Intervention).try_for_each(&mut with)
+        take(&mut self.field_changes).into_iter().map(Fact::FieldChange).try_for_each(&mut with)?;
+        take(&mut self.usage).into_iter().map(Fact::Usage).try_for_each(&mut with)?;
+        take(&mut self.tickets).into_iter().map(Fact::Ticket).try_for_each(&mut with)?;
+        take(&mut self.contacts).into_iter().map(Fact::Contact).try_for_each(&mut with)?;
+        take(&mut self.activities).into_iter().map(Fact::Activity).try_for_each(&mut with)?;
+        take(&mut self.surveys).into_iter().map(Fact::Survey).try_for_each(&mut with)?;
+        take(&mut self.invoices).into_iter().map(Fact::Invoice).try_for_each(&mut with)?;
+        take(&mut self.opportunities).into_iter().map(Fact::Opportunity).try_for_each(&mut with)?;
+        take(&mut self.milestones).into_iter().map(Fact::Milestone).try_for_each(&mut with)?;
+        take(&mut self.states).into_iter().map(Fact::State).try_for_each(&mut with)?;
+        take(&mut self.interventions).into_iter().map(Fact::Intervention).try_for_each(&mut with)
     }
 }
 

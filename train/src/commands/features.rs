@@ -1,5 +1,8 @@
 //! `features`: the feature matrix of a history.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use holdfast_features::compute::{self, Key};
 use holdfast_features::{Role, Timestamp, write};
 
@@ -10,6 +13,9 @@ use crate::config::Config;
 use crate::history::HistorySource;
 use crate::progress::Progress;
 
+/// The program that speaks to clusters.
+const CLUSTER_PROGRAM: &str = "holdfast-cluster";
+
 /// Computes and writes the features of the accounts and dates asked for.
 ///
 /// # Errors
@@ -17,6 +23,9 @@ use crate::progress::Progress;
 pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
     let (Some(history), Some(out)) = (&args.history, &args.out) else { return Err(TrainError::NothingAsked) };
     super::check_ending(out)?;
+    if let Some(url) = &args.cluster {
+        return on_cluster(args, url, history, out);
+    }
     let mut config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     config.history.with_hashes = false;
     if !args.only.is_empty() {
@@ -44,4 +53,31 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
         count(specs.len() - n_features),
         out.display()
     ))
+}
+
+/// Has the program for clusters do the work: DataFusion and Ballista are no part of this one.
+fn on_cluster(args: &FeaturesArgs, url: &str, history: &Path, out: &Path) -> Result<String, TrainError> {
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name(CLUSTER_PROGRAM));
+    let program = beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(CLUSTER_PROGRAM));
+    let mut command = Command::new(program);
+    command.arg("features").args(["--cluster", url]).arg("--history").arg(history).arg("--out").arg(out);
+    if let Some(config) = &args.config {
+        command.arg("--config").arg(config);
+    }
+    match &args.snapshots {
+        Some(path) => command.arg("--snapshots").arg(path),
+        None => command.args(["--as-of", &args.as_of.join(",")]),
+    };
+    if !args.only.is_empty() {
+        command.args(["--only", &args.only.join(",")]);
+    }
+    if let Some(scratch) = &args.scratch {
+        command.args(["--scratch", scratch]);
+    }
+    // What it prints is the answer; it has told its errors itself.
+    match command.status() {
+        Ok(status) if status.success() => Ok(String::new()),
+        Ok(status) => Err(TrainError::Cluster(status.code())),
+        Err(source) => Err(TrainError::NoCluster(source)),
+    }
 }

@@ -313,6 +313,10 @@ struct Taking<'a> {
     users: Cache<u64>,
     channels: Cache<Channel>,
     taken: Taken,
+    /// Of each row of a batch, where its account stands among the meanings.
+    places: Vec<usize>,
+    /// The rows of a batch by the part of the store that they go to.
+    order: Vec<usize>,
 }
 
 impl<'a> Taking<'a> {
@@ -325,12 +329,14 @@ impl<'a> Taking<'a> {
             users: Cache::default(),
             channels: Cache::default(),
             taken: Taken::default(),
+            places: Vec::new(),
+            order: Vec::new(),
         }
     }
 
     fn batch(&mut self, batch: &Batch, packer: &mut Packer) -> Result<(), NotTaken> {
         self.note(batch)?;
-        let Self { source, store, accounts, events, users, channels, .. } = self;
+        let Self { source, store, accounts, events, users, channels, places, order, .. } = self;
         let account = |id: &str| Ok(store.accounts.place(&source.aliases.resolve(source.table, id.into())));
         let event = |name: &str| Ok(store.events.code(name));
         let user = |id: &str| Ok(user_hash(id));
@@ -347,8 +353,13 @@ impl<'a> Taking<'a> {
             column.as_ref().filter(|column| column.is_valid(row)).map(|column| column.value(row))
         };
         let (mut no_user, occurred) = (Memo::default(), batch.occurred.values());
+        places.clear();
         for row in 0..batch.n_rows {
-            let place = accounts.at(&batch.account, row, &account)?.ok_or(NotTaken::Unusual)?;
+            places.push(accounts.at(&batch.account, row, &account)?.ok_or(NotTaken::Unusual)?);
+        }
+        by_part(places, &accounts.meanings, order);
+        for &row in &*order {
+            let place = places[row];
             let event_at = events.at(&batch.event, row, &event)?;
             let user_at = match &batch.user {
                 Some(ids) => users.at(ids, row, &user)?,
@@ -443,6 +454,29 @@ impl Source<'_> {
         // A daily sum is known once its day is over.
         let known = if self.is_daily { occurred_at + (DAY - 1) } else { occurred_at };
         Ok((occurred_at, recorded.map_or(known + self.delay, |recorded| recorded.max(known))))
+    }
+}
+
+/// The rows in the order of the parts that their accounts belong to: each part's block is then at hand for many rows,
+/// whatever the order of the file.
+fn by_part(places: &[usize], meanings: &[Option<Place>], order: &mut Vec<usize>) {
+    let part = |row: usize| meanings[places[row]].map_or(0, |place| place.part);
+    order.clear();
+    order.extend(0..places.len());
+    let is_sorted = order.windows(2).all(|pair| part(pair[0]) <= part(pair[1]));
+    if is_sorted {
+        return;
+    }
+    let n_parts = order.iter().map(|&row| part(row) + 1).max().unwrap_or(0);
+    let mut next = vec![0; n_parts + 1];
+    order.iter().for_each(|&row| next[part(row) + 1] += 1);
+    for at in 1..next.len() {
+        next[at] += next[at - 1];
+    }
+    for row in 0..places.len() {
+        let next = &mut next[part(row)];
+        order[*next] = row;
+        *next += 1;
     }
 }
 
