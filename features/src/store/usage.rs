@@ -38,7 +38,6 @@ pub(super) struct Encoder {
     events: Vec<(u64, bool)>,
     account_at: HashMap<u32, usize, BuildHasherDefault<Hashed>>,
     users: Vec<u64>,
-    user_at: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
     last_account: usize,
     last_time: i64,
 }
@@ -152,7 +151,6 @@ impl Encoder {
             events: Vec::new(),
             account_at: HashMap::default(),
             users: Vec::new(),
-            user_at: HashMap::default(),
             last_account: 0,
             last_time: 0,
         }
@@ -199,12 +197,9 @@ impl Encoder {
         few.put(u64::from(row.event));
         if let Some(hash) = row.user {
             if user.block != self.block {
-                let next = self.users.len();
-                let at = *self.user_at.entry(hash).or_insert(next);
-                if at == next {
-                    self.users.push(hash);
-                }
-                *user = Memo { block: self.block, at };
+                // A user may be listed twice: cheaper than looking for it where rows come in the order of time.
+                *user = Memo { block: self.block, at: self.users.len() };
+                self.users.push(hash);
             }
             few.put(user.at as u64);
         }
@@ -260,7 +255,6 @@ impl Encoder {
         self.events.clear();
         self.account_at.clear();
         self.users.clear();
-        self.user_at.clear();
         (self.last_account, self.last_time) = (0, 0);
         bytes.shrink_to_fit();
         bytes
