@@ -10,6 +10,8 @@
 )]
 
 mod crash;
+mod engine;
+mod explain_page;
 mod leakage;
 mod oracle;
 mod path;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use holdfast_features::Timestamp;
-use holdfast_features::compute::{self, Explanation, Key};
+use holdfast_features::compute::{self, Behind, Explanation, Key};
 use holdfast_features::store::Fact;
+use holdfast_features::{FeatureSpec, Timestamp};
 
 use crate::TrainError;
 use crate::cli::ExplainArgs;
@@ -53,15 +53,20 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
             count(behind.len())
         ),
     );
-    let header = ["known at", "without it", "table", "fact"].map(str::to_owned).to_vec();
+    let header = ["known at", "happened", "without it", "table", "fact"].map(str::to_owned).to_vec();
+    let shown = |time: Option<Timestamp>| time.map_or_else(String::new, |time| time.to_string());
     let rows = behind.iter().take(args.rows).map(|one| {
-        let known_at = one.fact.visible_at().map_or_else(String::new, |time| time.to_string());
-        let without = one.without.clone().unwrap_or_else(missing);
-        vec![known_at, without, one.fact.table().to_owned(), fact(&one.fact)]
+        let Behind { fact, without } = one;
+        let times = [shown(fact.visible_at()), shown(fact.happened_at())];
+        let without = without.clone().unwrap_or_else(missing);
+        times.into_iter().chain([without, table(fact, spec), columns(fact)]).collect()
     });
     if !behind.is_empty() {
         let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-        text.push_str(&aligned(&[Align::Left, Align::Right, Align::Left, Align::Left], &rows));
+        let align = [Align::Left, Align::Left, Align::Right, Align::Left, Align::Left];
+        text.push_str(&aligned(&align, &rows));
+    } else if *n_known > 0 {
+        line(&mut text, format_args!("Other facts say the same as any single one of them."));
     }
     if behind.len() > args.rows {
         line(&mut text, format_args!("… and {} more; --rows lists them", count(behind.len() - args.rows)));
@@ -78,20 +83,61 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
     text
 }
 
-/// The columns of a fact that hold something.
-fn fact(fact: &Fact) -> String {
+/// The table that the fact stands in; daily sums are usage too.
+fn table(fact: &Fact, spec: &FeatureSpec) -> String {
+    let is_daily = matches!(fact, Fact::Usage(_)) && spec.source == "usage_daily";
+    if is_daily { spec.source.clone() } else { fact.table().to_owned() }
+}
+
+/// The columns of a fact that hold something, but the times that are shown beside it.
+fn columns(fact: &Fact) -> String {
     let Ok(serde_json::Value::Object(tagged)) = serde_json::to_value(fact) else { return String::new() };
+    let happened = fact.happened_at().map(|time| time.to_string());
     let mut shown = Vec::new();
-    for columns in tagged.values().filter_map(serde_json::Value::as_object) {
-        for (name, value) in columns.iter().filter(|(name, value)| *name != "visible_at" && !value.is_null())
-        {
-            match value {
-                serde_json::Value::String(text) => shown.push(format!("{name}={text}")),
-                other => shown.push(format!("{name}={other}")),
+    for (name, value) in tagged.values().filter_map(serde_json::Value::as_object).flatten() {
+        let is_single = name == "count" && value.as_f64() == Some(1.0);
+        let is_shown_beside = name == "visible_at" || value.as_str() == happened.as_deref();
+        if value.is_null() || is_single || is_shown_beside {
+            continue;
+        }
+        match value {
+            serde_json::Value::String(text) if WORDS.contains(&name.as_str()) => {
+                shown.push(format!("{name}={}", word(text)));
             }
+            serde_json::Value::String(text) => shown.push(format!("{name}={text}")),
+            other => match other.as_f64() {
+                Some(number) => shown.push(format!("{name}={number}")),
+                None => shown.push(format!("{name}={other}")),
+            },
         }
     }
     shown.join(" ")
+}
+
+/// The columns that hold words of the contract.
+const WORDS: [&str; 10] = [
+    "channel",
+    "event_type",
+    "initiated_by",
+    "kind",
+    "opportunity_type",
+    "outcome",
+    "priority",
+    "role",
+    "state",
+    "status",
+];
+
+/// A word as the contract writes it: `QbrHeld` is `qbr_held`.
+fn word(name: &str) -> String {
+    let mut word = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    word
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

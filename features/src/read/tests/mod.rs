@@ -1,6 +1,7 @@
 //! Reading whole folders and files, right and wrong.
 
 mod bad_history;
+mod columnar;
 mod formats;
 mod good_history;
 mod other_files;
