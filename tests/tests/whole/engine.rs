@@ -18,7 +18,7 @@ use holdfast_features::compute::{self, ComputeConfig, Key};
 use holdfast_features::read::{self, HistoryConfig};
 use holdfast_features::snapshot::{self, SnapshotConfig};
 use holdfast_features::write::computed_features;
-use holdfast_features::{FeatureSpec, FeatureTable, History, Timestamp, Value};
+use holdfast_features::{Column, FeatureSpec, FeatureTable, History, Timestamp, Value};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
@@ -200,6 +200,12 @@ fn storage_and_order_of_the_input_do_not_show() {
     let tables = business();
     let base = history(&tables, Stored::Parquet, &config());
     assert!(specs(&base).len() > 400, "{} features", specs(&base).len());
+    let table = compute::table(&base, &keys(&base), &specs(&base)).unwrap();
+    let is_negative_zero = |column: &Column| match column {
+        Column::Number(values) => values.iter().any(|value| value.to_bits() == (-0.0_f64).to_bits()),
+        Column::Text(_) => false,
+    };
+    assert!(!table.columns().iter().any(is_negative_zero), "a sum of nothing is 0, not -0");
     assert_same("computed again", &base, &base);
     assert_same("several files a table", &base, &history(&tables, Stored::Files, &config()));
     assert_same("CSV", &base, &history(&tables, Stored::Csv, &config()));
@@ -325,12 +331,19 @@ fn known(name: &str, batch: &RecordBatch) -> Vec<(i64, i64)> {
     let (_, happened) = HAPPENED.iter().find(|(table, _)| *table == name).unwrap();
     let happened = times(batch, happened).unwrap();
     let recorded = times(batch, "recorded_at").or_else(|| times(batch, "received_at"));
+    let planned = times(batch, "target_at");
+    let is_planned = |row: usize| planned.as_ref().is_some_and(|times| times.is_valid(row));
     (0..batch.num_rows())
         .map(|row| {
             let recorded =
                 recorded.as_ref().filter(|times| times.is_valid(row)).map(|times| times.value(row));
             let happened = happened.is_valid(row).then(|| happened.value(row)).or(recorded).unwrap();
-            let known = if name == "usage_daily" { happened + DAY - 1 } else { happened };
+            let known = match name {
+                "usage_daily" => happened + DAY - 1,
+                // A plan is known when it is written down, whenever it is achieved.
+                "milestones" if is_planned(row) => i64::MIN,
+                _ => happened,
+            };
             (happened, recorded.map_or(known, |recorded| recorded.max(known)))
         })
         .collect()

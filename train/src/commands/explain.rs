@@ -54,17 +54,30 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
         ),
     );
     let header = ["known at", "happened", "without it", "table", "fact"].map(str::to_owned).to_vec();
-    let shown = |time: Option<Timestamp>| time.map_or_else(String::new, |time| time.to_string());
+    let shown = |time: Option<Timestamp>| match time {
+        Some(time) if time >= as_of => format!("{time}{LATER}"),
+        Some(time) => time.to_string(),
+        None => String::new(),
+    };
     let rows = behind.iter().take(args.rows).map(|one| {
         let Behind { fact, without } = one;
         let times = [shown(fact.visible_at()), shown(fact.happened_at())];
         let without = without.clone().unwrap_or_else(missing);
-        times.into_iter().chain([without, table(fact, spec), columns(fact)]).collect()
+        times.into_iter().chain([without, table(fact, spec), columns(fact, as_of)]).collect()
     });
     if !behind.is_empty() {
         let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
         let align = [Align::Left, Align::Left, Align::Right, Align::Left, Align::Left];
-        text.push_str(&aligned(&align, &rows));
+        let rows = aligned(&align, &rows);
+        text.push_str(&rows);
+        if rows.contains(LATER) {
+            line(
+                &mut text,
+                format_args!(
+                    "{LATER} of a later day, or of the day of the export: never used as if it had been known"
+                ),
+            );
+        }
     } else if *n_known > 0 {
         line(&mut text, format_args!("Other facts say the same as any single one of them."));
     }
@@ -89,33 +102,50 @@ fn table(fact: &Fact, spec: &FeatureSpec) -> String {
     if is_daily { spec.source.clone() } else { fact.table().to_owned() }
 }
 
-/// The columns of a fact that hold something, but the times that are shown beside it.
-fn columns(fact: &Fact) -> String {
+/// Marks what is not before the observation.
+const LATER: char = '†';
+
+/// The columns of a fact that hold something, but the times that are shown beside it. A row tells what became of it
+/// later, too: that is marked.
+fn columns(fact: &Fact, as_of: Timestamp) -> String {
     let Ok(serde_json::Value::Object(tagged)) = serde_json::to_value(fact) else { return String::new() };
     let happened = fact.happened_at().map(|time| time.to_string());
     let mut shown = Vec::new();
     for (name, value) in tagged.values().filter_map(serde_json::Value::as_object).flatten() {
         let is_single = name == "count" && value.as_f64() == Some(1.0);
-        let is_shown_beside = name == "visible_at" || value.as_str() == happened.as_deref();
+        let is_shown_beside =
+            name == "visible_at" || value.as_str().is_some_and(|text| happened.as_deref() == Some(text));
         if value.is_null() || is_single || is_shown_beside {
             continue;
         }
-        match value {
-            serde_json::Value::String(text) if WORDS.contains(&name.as_str()) => {
-                shown.push(format!("{name}={}", word(text)));
-            }
-            serde_json::Value::String(text) => shown.push(format!("{name}={text}")),
-            other => match other.as_f64() {
-                Some(number) => shown.push(format!("{name}={number}")),
-                None => shown.push(format!("{name}={other}")),
-            },
-        }
+        let (text, number) = (value.as_str(), value.as_f64());
+        let cell = match (text, number) {
+            (Some(text), _) if WORDS.contains(&name.as_str()) => word(text),
+            (Some(text), _) => text.to_owned(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => value.to_string(),
+        };
+        let is_of_today = matches!(fact, Fact::Subscription(_)) && OF_TODAY.contains(&name.as_str());
+        let is_later = is_of_today || text.is_some_and(|text| is_later(name, text, as_of));
+        let mark = if is_later { LATER.to_string() } else { String::new() };
+        shown.push(format!("{name}={cell}{mark}"));
     }
     shown.join(" ")
 }
 
+/// Whether a column holds a time that is not before the observation.
+fn is_later(name: &str, text: &str, as_of: Timestamp) -> bool {
+    let is_time = name.ends_with("_at") || name.ends_with("_end");
+    is_time && Timestamp::parse(text).is_ok_and(|time| time >= as_of)
+}
+
+/// The columns of a subscription that an export tells of its own day.
+const OF_TODAY: [&str; 6] =
+    ["auto_renew", "current_term_end", "current_term_start", "mrr", "plan", "quantity"];
+
 /// The columns that hold words of the contract.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 11] = [
+    "activity_type",
     "channel",
     "event_type",
     "initiated_by",

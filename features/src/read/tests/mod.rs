@@ -7,6 +7,7 @@ mod good_history;
 mod other_files;
 mod prepared;
 mod real_data;
+mod unusual_columns;
 
 use std::path::{Path, PathBuf};
 
