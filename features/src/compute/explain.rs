@@ -1,11 +1,13 @@
 //! The facts behind one value: what it becomes without each of them.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::plan::tables_of;
 use super::sweep::load;
 use super::{ComputeError, Key, specs_of, table};
-use crate::history::{AccountFacts, History};
+use crate::history::{AccountFacts, History, Text};
 use crate::matrix::Value;
 use crate::spec::FeatureSpec;
 use crate::store::Fact;
@@ -83,6 +85,13 @@ fn whole(history: &History, account: usize) -> Result<AccountFacts, ComputeError
         let at = account - part.accounts.start;
         facts.usage.extend(part.usage(at).iter(store.events()));
         part.facts[at].take_packed().for_each(|fact| facts.add(fact));
+        facts.sort();
+        // Packed users are numbered as threads came across them: here in the order in which they became known.
+        let mut numbers: HashMap<Text, usize> = HashMap::new();
+        for user in facts.usage.iter_mut().filter_map(|row| row.user_id.as_mut()) {
+            let next = numbers.len();
+            *user = numbers.entry(user.clone()).or_insert(next).to_string().into();
+        }
     }
     Ok(facts)
 }

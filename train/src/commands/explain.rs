@@ -48,9 +48,11 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
     line(
         &mut text,
         format_args!(
-            "{} facts were known, {} of them change the value:",
-            count(*n_known),
-            count(behind.len())
+            "{} known, {} of them {} the value{}",
+            counted(*n_known, "fact was", "facts were"),
+            if behind.is_empty() { "none".to_owned() } else { count(behind.len()) },
+            if behind.len() > 1 { "change" } else { "changes" },
+            if behind.is_empty() { "." } else { ":" }
         ),
     );
     let header = ["known at", "happened", "without it", "table", "fact"].map(str::to_owned).to_vec();
@@ -79,7 +81,7 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
             );
         }
     } else if *n_known > 0 {
-        line(&mut text, format_args!("Other facts say the same as any single one of them."));
+        line(&mut text, format_args!("What one of them tells others tell, too, or it does not matter here."));
     }
     if behind.len() > args.rows {
         line(&mut text, format_args!("… and {} more; --rows lists them", count(behind.len() - args.rows)));
@@ -88,8 +90,9 @@ fn text(explained: &Explanation, args: &ExplainArgs, as_of: Timestamp) -> String
         line(
             &mut text,
             format_args!(
-                "{} more had happened before {as_of} but became known only later, and do not count.",
-                count(late.len())
+                "{} more had happened before {as_of}, became known only later and {} not count.",
+                count(late.len()),
+                if late.len() == 1 { "does" } else { "do" }
             ),
         );
     }
@@ -168,6 +171,10 @@ fn word(name: &str) -> String {
         word.extend(letter.to_lowercase());
     }
     word
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
