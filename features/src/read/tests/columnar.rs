@@ -129,7 +129,7 @@ fn forms() -> impl Strategy<Value = Form> {
         let (has_zone, has_recorded, value, n_files, group_rows) = times;
         let (delay_hours, now, until, on_bad_row) = reading;
         let (now, until) = (now.map(|now| START + now), until.map(|until| START + until));
-        let form = Form {
+        Form {
             is_daily,
             account,
             user,
@@ -145,8 +145,7 @@ fn forms() -> impl Strategy<Value = Form> {
             now,
             until,
             on_bad_row,
-        };
-        form
+        }
     })
 }
 
