@@ -222,7 +222,9 @@ fn threads_and_memory_do_not_show() {
         pool.install(|| {
             let history = history(&tables, Stored::Files, config);
             let n_spilled = history.store.as_ref().unwrap().n_spilled();
-            (bytes(&history), n_spilled)
+            let explained = compute::explain(&history, &keys(&history)[0], "users_90d").unwrap();
+            assert!(explained.n_known > 100, "{} facts", explained.n_known);
+            ((bytes(&history), explained), n_spilled)
         })
     };
     let (expected, n_spilled) = in_pool(1, &config());
