@@ -48,11 +48,21 @@ pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, 
         found.map_err(|_| ComputeError::UnknownAccount { row: 0, account_id: key.account_id.clone() })?;
     let mut all = whole(history, account)?;
     let facts: Vec<Fact> = all.take().collect();
+    // The history without its accounts: it is cloned for every fact.
+    let shell = History {
+        accounts: Vec::new(),
+        store: None,
+        until: history.until,
+        currency: history.currency.clone(),
+        tables: history.tables.clone(),
+        candidate_columns: history.candidate_columns.clone(),
+        constant_subscription_columns: history.constant_subscription_columns.clone(),
+    };
     let alone = |facts: &mut dyn Iterator<Item = &Fact>| -> Result<Option<String>, ComputeError> {
         let mut own = AccountFacts { account_id: key.account_id.clone(), ..AccountFacts::default() };
         facts.for_each(|fact| own.add(fact.clone()));
         own.sort();
-        let one = History { accounts: vec![own], store: None, ..history.clone() };
+        let one = History { accounts: vec![own], ..shell.clone() };
         let table = table(&one, std::slice::from_ref(key), std::slice::from_ref(&spec))?;
         Ok(shown(table.columns()[0].value(0)))
     };

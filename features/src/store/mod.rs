@@ -2,7 +2,7 @@
 //! a budget lasts and in a temporary file after that.
 //!
 //! What every snapshot asks for (contracts, their events, attributes, labels) stays in [`AccountFacts`]; all
-//! else a history has comes here as it is read. A range of accounts is taken out as a whole by [`Store::load`].
+//! else a history has comes here as it is read. A range of accounts is taken out as a whole by `Store::load`.
 
 mod bytes;
 mod fact;
