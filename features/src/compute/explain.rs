@@ -1,11 +1,13 @@
 //! The facts behind one value: what it becomes without each of them.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::plan::tables_of;
 use super::sweep::load;
 use super::{ComputeError, Key, specs_of, table};
-use crate::history::{AccountFacts, History};
+use crate::history::{AccountFacts, History, Text};
 use crate::matrix::Value;
 use crate::spec::FeatureSpec;
 use crate::store::Fact;
@@ -46,11 +48,21 @@ pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, 
         found.map_err(|_| ComputeError::UnknownAccount { row: 0, account_id: key.account_id.clone() })?;
     let mut all = whole(history, account)?;
     let facts: Vec<Fact> = all.take().collect();
+    // The history without its accounts: it is cloned for every fact.
+    let shell = History {
+        accounts: Vec::new(),
+        store: None,
+        until: history.until,
+        currency: history.currency.clone(),
+        tables: history.tables.clone(),
+        candidate_columns: history.candidate_columns.clone(),
+        constant_subscription_columns: history.constant_subscription_columns.clone(),
+    };
     let alone = |facts: &mut dyn Iterator<Item = &Fact>| -> Result<Option<String>, ComputeError> {
         let mut own = AccountFacts { account_id: key.account_id.clone(), ..AccountFacts::default() };
         facts.for_each(|fact| own.add(fact.clone()));
         own.sort();
-        let one = History { accounts: vec![own], store: None, ..history.clone() };
+        let one = History { accounts: vec![own], ..shell.clone() };
         let table = table(&one, std::slice::from_ref(key), std::slice::from_ref(&spec))?;
         Ok(shown(table.columns()[0].value(0)))
     };
@@ -83,6 +95,13 @@ fn whole(history: &History, account: usize) -> Result<AccountFacts, ComputeError
         let at = account - part.accounts.start;
         facts.usage.extend(part.usage(at).iter(store.events()));
         part.facts[at].take_packed().for_each(|fact| facts.add(fact));
+        facts.sort();
+        // Packed users are numbered as threads came across them: here in the order in which they became known.
+        let mut numbers: HashMap<Text, usize> = HashMap::new();
+        for user in facts.usage.iter_mut().filter_map(|row| row.user_id.as_mut()) {
+            let next = numbers.len();
+            *user = numbers.entry(user.clone()).or_insert(next).to_string().into();
+        }
     }
     Ok(facts)
 }

@@ -82,7 +82,8 @@ fn fill(
     let view = View::at(facts, key.as_of, key.subscription_id.as_ref(), window, whole);
     for (column, values) in plan.columns.iter().zip(columns) {
         match values {
-            Values::Number(values) => values[row] = number(column, &view),
+            // Adding zero turns -0.0, the sum of nothing, into 0.0: equal values then have equal bits.
+            Values::Number(values) => values[row] = number(column, &view) + 0.0,
             Values::Text(values) => values[row] = text(column, plan, &view),
         }
     }

@@ -66,7 +66,6 @@ pub(super) struct UsageWindow<'a> {
 
 /// Which optional columns of usage the account's rows have filled so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent columns, each known or not")]
 pub(super) struct Knows {
     pub(super) users: bool,
     /// Each [`Channel`], in its order.

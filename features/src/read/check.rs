@@ -137,7 +137,10 @@ impl Batch {
         });
         let visible = match self.schema.event_time {
             EventTime::At(_) => self.visible_at(row, delay),
-            EventTime::DayOf(_) => self.visible_at(row, delay).map(|end_of_day| end_of_day + 1),
+            EventTime::DayOf(name) => self.time(name, row).map(|day| {
+                let recorded = self.time("recorded_at", row);
+                recorded.map_or(day + (DAY + delay), |recorded| recorded.max(day + DAY))
+            }),
             EventTime::Timeless | EventTime::Earliest { .. } => None,
         };
         past.chain(visible).filter(|time| now.is_none_or(|now| *time <= now)).max()

@@ -504,7 +504,7 @@ impl<'a> Reading<'a> {
     /// The accounts by id, and what is packed of them.
     pub(super) fn finish(mut self) -> (Vec<AccountFacts>, Option<Arc<Store>>, Findings) {
         let store = self.store.take().and_then(Arc::into_inner);
-        for id in store.as_ref().map(|store| store.accounts.ids()).unwrap_or_default() {
+        for id in store.as_ref().map(StoreBuilder::ids).unwrap_or_default() {
             self.accounts.position(&id);
         }
         let accounts = self.accounts.finish(self.config.constant_account_columns.len());

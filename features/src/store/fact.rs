@@ -1,5 +1,6 @@
 //! One fact of any table as bytes: what the store packs, and what a cluster sends between its machines.
 
+use std::collections::BTreeSet;
 use std::mem::take;
 
 use serde::{Deserialize, Serialize};
@@ -185,6 +186,17 @@ pub(super) fn append(
     put(bytes, room.len() as u64);
     bytes.extend_from_slice(room);
     Ok(())
+}
+
+/// The codes of the accounts of a block, each once.
+pub(super) fn accounts(bytes: &[u8]) -> Result<Box<[u32]>, Damaged> {
+    let (mut reader, mut codes) = (Reader(bytes), BTreeSet::new());
+    while !reader.0.is_empty() {
+        codes.insert(reader.code()?);
+        let length = reader.length()?;
+        reader.take(length)?;
+    }
+    Ok(codes.into_iter().collect())
 }
 
 /// Adds the facts of a block to those of their accounts.

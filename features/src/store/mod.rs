@@ -2,14 +2,17 @@
 //! a budget lasts and in a temporary file after that.
 //!
 //! What every snapshot asks for (contracts, their events, attributes, labels) stays in [`AccountFacts`]; all
-//! else a history has comes here as it is read. A range of accounts is taken out as a whole by [`Store::load`].
+//! else a history has comes here as it is read. A range of accounts is taken out as a whole by `Store::load`.
 
 mod bytes;
 mod fact;
 mod names;
 mod space;
+#[cfg(test)]
+mod tests;
 mod usage;
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +45,8 @@ struct Block {
     /// Where its table was read: the order of blocks.
     at: u64,
     kind: BlockKind,
+    /// The codes of its accounts.
+    accounts: Box<[u32]>,
     kept: Kept,
 }
 
@@ -150,8 +155,19 @@ impl StoreBuilder {
     pub(crate) fn forget(&self, at: u64) {
         for part in &self.parts {
             let mut blocks = part.lock().unwrap_or_else(PoisonError::into_inner);
-            blocks.retain(|block| block.at != at);
+            blocks.extract_if(.., |block| block.at == at).for_each(|block| self.space.forget(&block.kept));
         }
+    }
+
+    /// The ids of the accounts that have facts here, in no particular order. Others were only named: by rows that were
+    /// forgotten.
+    pub(crate) fn ids(&self) -> Vec<Text> {
+        let mut codes = HashSet::new();
+        for part in &self.parts {
+            let blocks = part.lock().unwrap_or_else(PoisonError::into_inner);
+            codes.extend(blocks.iter().flat_map(|block| block.accounts.iter().copied()));
+        }
+        self.accounts.ids(&codes)
     }
 
     /// The finished store of `accounts`, sorted by id; they must hold every account that was named.
@@ -207,8 +223,8 @@ impl Packer {
         encoder.push(place.code, row, account, user);
         if encoder.n_bytes() > self.block_bytes {
             self.n_blocks += 1;
-            let bytes = encoder.finish(self.n_blocks);
-            self.keep(place.part, BlockKind::Usage, bytes)?;
+            let (accounts, bytes) = (encoder.accounts(), encoder.finish(self.n_blocks));
+            self.keep(place.part, BlockKind::Usage, accounts, bytes)?;
         }
         Ok(())
     }
@@ -233,7 +249,7 @@ impl Packer {
         fact::append(bytes, &mut self.room, place.code, fact)?;
         if bytes.len() > self.block_bytes {
             let bytes = std::mem::take(bytes);
-            self.keep(place.part, BlockKind::Facts, bytes)?;
+            self.keep(place.part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
         }
         Ok(())
     }
@@ -242,18 +258,24 @@ impl Packer {
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         for part in 0..self.usage.len() {
             if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
-                self.keep(part, BlockKind::Usage, encoder.finish(0))?;
+                self.keep(part, BlockKind::Usage, encoder.accounts(), encoder.finish(0))?;
             }
             let bytes = std::mem::take(&mut self.facts[part]);
             if !bytes.is_empty() {
-                self.keep(part, BlockKind::Facts, bytes)?;
+                self.keep(part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
             }
         }
         Ok(())
     }
 
-    fn keep(&self, part: usize, kind: BlockKind, bytes: Vec<u8>) -> Result<(), StoreError> {
-        let block = Block { at: self.at, kind, kept: self.store.space.keep(bytes)? };
+    fn keep(
+        &self,
+        part: usize,
+        kind: BlockKind,
+        accounts: Box<[u32]>,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let block = Block { at: self.at, kind, accounts, kept: self.store.space.keep(bytes)? };
         let mut blocks = self.store.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
         blocks.push(block);
         Ok(())

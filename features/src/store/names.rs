@@ -1,6 +1,6 @@
 //! Accounts and events by number while facts are packed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
@@ -44,10 +44,10 @@ impl AccountNames {
         place
     }
 
-    /// The account ids so far, in no particular order.
-    pub(crate) fn ids(&self) -> Vec<Text> {
+    /// The ids of the accounts of these codes, in no particular order.
+    pub(super) fn ids(&self, codes: &HashSet<u32>) -> Vec<Text> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.keys().cloned().collect()
+        places.iter().filter(|(_, place)| codes.contains(&place.code)).map(|(id, _)| id.clone()).collect()
     }
 
     pub(super) fn bounds(&self) -> &[Text] {

@@ -56,6 +56,13 @@ impl Space {
         Ok(Kept::Disk { offset, length })
     }
 
+    /// Gives the memory of a block back that is let go of.
+    pub(super) fn forget(&self, kept: &Kept) {
+        if let Kept::Memory(bytes) = kept {
+            self.in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn read<'a>(&self, kept: &'a Kept) -> io::Result<Cow<'a, [u8]>> {
         match kept {
             Kept::Memory(bytes) => Ok(Cow::Borrowed(bytes)),

@@ -160,6 +160,11 @@ impl Encoder {
         self.rows.len() + 8 * self.users.len()
     }
 
+    /// The codes of its accounts.
+    pub(super) fn accounts(&self) -> Box<[u32]> {
+        self.accounts.iter().map(|account| account.code).collect()
+    }
+
     /// Adds a row; the memos tell where its account and its user were put last.
     #[inline]
     pub(super) fn push(&mut self, code: u32, row: &UsageRow, account: &mut Memo, user: &mut Memo) {
@@ -343,7 +348,7 @@ pub(super) fn event_uses(
     for bytes in blocks {
         let header = Header::read(bytes, &account_of)?;
         for (one, (rows, has_value)) in uses.iter_mut().zip(header.events) {
-            one.rows += rows;
+            one.rows = one.rows.checked_add(rows).ok_or(Damaged)?;
             one.has_value |= has_value;
         }
         for OfPart { account, events, .. } in header.accounts {
@@ -394,14 +399,16 @@ impl UsageColumns {
         let headers = headers.collect::<Result<Vec<_>, _>>()?;
         let mut n_rows = vec![0_usize; self.of.len()];
         for listed in headers.iter().flat_map(|header| &header.accounts) {
-            *n_rows.get_mut(listed.account).ok_or(Damaged)? += listed.n_rows;
+            let of_account = n_rows.get_mut(listed.account).ok_or(Damaged)?;
+            *of_account = of_account.checked_add(listed.n_rows).ok_or(Damaged)?;
         }
         let mut next = Vec::with_capacity(n_rows.len());
         let mut total = 0_usize;
         for (of, n) in self.of.iter_mut().zip(n_rows) {
-            *of = total..total + n;
-            next.push(total);
-            total += n;
+            let start = total;
+            total = start.checked_add(n).ok_or(Damaged)?;
+            *of = start..total;
+            next.push(start);
         }
         // A row takes two bytes at least: a damaged count must not ask for all memory.
         if total > blocks.iter().map(|bytes| bytes.len()).sum() {

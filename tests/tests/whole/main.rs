@@ -10,6 +10,9 @@
 )]
 
 mod crash;
+mod engine;
+mod explain_page;
+mod late_facts;
 mod leakage;
 mod oracle;
 mod path;

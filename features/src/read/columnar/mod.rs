@@ -432,7 +432,10 @@ impl<'a> Taking<'a> {
             let recorded =
                 batch.recorded.as_ref().filter(|times| times.is_valid(row)).map(|times| times.value(row));
             let (occurred_at, visible_at) = source.times(batch.occurred.value(row), recorded)?;
-            let visible_at = if source.is_daily { visible_at + 1 } else { visible_at };
+            // The day of a daily sum is over at its midnight; only then is the sum known.
+            let is_end_of_day =
+                source.is_daily && (recorded.is_none() || visible_at == occurred_at + (DAY - 1));
+            let visible_at = visible_at + i64::from(is_end_of_day);
             for time in [Some(occurred_at), recorded, Some(visible_at)].into_iter().flatten() {
                 if is_known(time) {
                     taken.known_at = taken.known_at.max(Some(Timestamp(time)));

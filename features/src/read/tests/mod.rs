@@ -1,11 +1,13 @@
 //! Reading whole folders and files, right and wrong.
 
 mod bad_history;
+mod columnar;
 mod formats;
 mod good_history;
 mod other_files;
 mod prepared;
 mod real_data;
+mod unusual_columns;
 
 use std::path::{Path, PathBuf};
 
