@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::plan::tables_of;
 use super::sweep::load;
 use super::{ComputeError, Key, specs_of, table};
-use crate::history::{AccountFacts, History, Text};
+use crate::history::{AccountFacts, Book, History, Text};
 use crate::matrix::Value;
 use crate::spec::FeatureSpec;
 use crate::store::Fact;
@@ -49,7 +51,10 @@ pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, 
     let mut all = whole(history, account)?;
     let facts: Vec<Fact> = all.take().collect();
     // The history without its accounts: it is cloned for every fact.
+    // Other accounts are left out, but the book that they make is not.
+    let book = history.book.clone().unwrap_or_else(|| Arc::new(Book::of(&history.accounts)));
     let shell = History {
+        book: Some(book),
         accounts: Vec::new(),
         store: None,
         until: history.until,

@@ -307,7 +307,7 @@ proptest! {
         changes in vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut bytes = Vec::new();
-        others.iter().for_each(|(account, one)| fact::append(&mut bytes, account % 5, one).unwrap());
+        others.iter().for_each(|(account, one)| fact::append(&mut bytes, &mut Vec::new(), account % 5, one).unwrap());
         let account_of = |code: u32| (code < 5).then_some(code as usize);
         let mut facts = vec![AccountFacts::default(); 5];
         prop_assert!(fact::read(&bytes[..bytes.len() - 1], account_of, &mut facts).is_err());
