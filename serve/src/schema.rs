@@ -105,8 +105,9 @@ pub fn is_never_negative(spec: &FeatureSpec) -> bool {
         "trainings",
         "users",
     ];
-    // An overpaid invoice makes the unpaid share negative.
-    let may_fall = spec.name.contains("change") || spec.name.contains("short_paid");
+    // Differences may fall below 0, and an overpaid invoice makes the unpaid share negative.
+    const DIFFERENCES: [&str; 5] = ["change", "growth", "_net_", "backlog", "short_paid"];
+    let may_fall = DIFFERENCES.iter().any(|part| spec.name.contains(part));
     let is_age =
         spec.unit == "days" && (spec.name.contains("days_since") || spec.name.contains("active_days"));
     BY_NAME.contains(&spec.name.as_str()) || (!may_fall && (is_age || COUNTED.contains(&spec.unit.as_str())))
@@ -148,6 +149,9 @@ mod tests {
         for (name, unit) in [
             ("days_to_term_end", "days"),
             ("active_days_change_28d", "days"),
+            ("contacts_net_180d", "people"),
+            ("tickets_backlog_28d", "tickets"),
+            ("arr_growth", "share"),
             ("arr_change_90d", "share"),
             ("sentiment_28d", "score"),
             ("events_slope_8w", "per week"),

@@ -27,6 +27,7 @@ mod labels;
 mod load;
 mod mapping;
 mod prepared;
+mod short_cuts;
 mod snapshots;
 mod source;
 mod table;

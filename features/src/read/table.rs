@@ -1,18 +1,17 @@
 //! Reading one table of a history, file by file and batch by batch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::history::{AccountFacts, Candidate, TableSummary, Text};
 use crate::store::{Packer, Store, StoreBuilder};
-use crate::time::{DAY, Timestamp};
+use crate::time::Timestamp;
 
 use super::accounts::{Accounts, Aliases};
 use super::check::{BadRow, Batch, Present, SeenIds};
-use super::columnar::{self, NotTaken, Source};
 use super::config::{HistoryConfig, OnBadRow, TableConfig};
-use super::contract::{ColumnKind, EventTime, MoneyUnit, TableSchema, Tense};
+use super::contract::{MoneyUnit, TableSchema};
 use super::convert::{Interner, Typed, convert, minor_units};
 use super::error::{Problem, ReadError, Reason};
 use super::facts::{UsedRow, append};
@@ -20,19 +19,19 @@ use super::files::table_sha256;
 use super::findings::Findings;
 use super::load::TableReport;
 use super::mapping::{Mapping, resolve};
-use super::source::{Cells, RawBatch, ending, file_name, scan};
+use super::source::{Cells, RawBatch, file_name, scan};
 
 /// A history being read, table by table.
 pub(super) struct Reading<'a> {
-    config: &'a HistoryConfig,
-    present: Option<Present>,
-    interner: Interner,
-    aliases: Arc<Aliases>,
+    pub(super) config: &'a HistoryConfig,
+    pub(super) present: Option<Present>,
+    pub(super) interner: Interner,
+    pub(super) aliases: Arc<Aliases>,
     pub(super) findings: Findings,
     pub(super) accounts: Accounts,
     /// Where facts go that not every snapshot asks for; there from the first table of such on.
-    store: Option<Arc<StoreBuilder>>,
-    n_files: u64,
+    pub(super) store: Option<Arc<StoreBuilder>>,
+    pub(super) n_files: u64,
     /// The latest time at which something was known.
     pub(super) known_at: Option<Timestamp>,
     /// Each currency and where it stands first.
@@ -43,26 +42,23 @@ pub(super) struct Reading<'a> {
 pub(super) const IN_HISTORY: [&str; 5] =
     ["id_map", "subscriptions", "subscription_events", "accounts", "labels"];
 
-/// The tables of usage.
-const USAGE: [&str; 2] = ["usage_events", "usage_daily"];
-
 /// One table while it is read.
-struct TableReading {
-    schema: &'static TableSchema,
-    config: TableConfig,
-    table: Text,
-    ids: SeenIds,
+pub(super) struct TableReading {
+    pub(super) schema: &'static TableSchema,
+    pub(super) config: TableConfig,
+    pub(super) table: Text,
+    pub(super) ids: SeenIds,
     /// For tables that are packed as they are read.
-    packer: Option<Packer>,
-    n_read: usize,
-    report: TableReport,
+    pub(super) packer: Option<Packer>,
+    pub(super) n_read: usize,
+    pub(super) report: TableReport,
 }
 
 /// A file of a table under the contract.
-struct MappedFile<'a> {
-    name: &'a str,
-    columns: &'a [String],
-    mapping: Mapping,
+pub(super) struct MappedFile<'a> {
+    pub(super) name: &'a str,
+    pub(super) columns: &'a [String],
+    pub(super) mapping: Mapping,
 }
 
 impl<'a> Reading<'a> {
@@ -212,91 +208,6 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Leaves a file unread whose table nobody asked for, if its statistics tell when it ends.
-    fn pass_over(&mut self, table: &mut TableReading, file: &MappedFile<'_>, path: &Path) -> bool {
-        let schema = table.schema;
-        let is_wanted =
-            |wanted: &BTreeSet<&str>| wanted.contains(schema.name) || IN_HISTORY.contains(&schema.name);
-        if self.config.wanted.as_ref().is_none_or(is_wanted) || ending(path) != Some("parquet") {
-            return false;
-        }
-        let position = |name: &str| {
-            let index = schema.columns.iter().position(|column| column.name == name)?;
-            file.mapping.columns[index].as_ref().map(|mapped| mapped.position)
-        };
-        let happened = schema.columns.iter().filter(|column| {
-            matches!(column.kind, ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past))
-        });
-        let past: Vec<usize> = happened.filter_map(|column| position(column.name)).collect();
-        let (event, more) = match schema.event_time {
-            EventTime::At(name) => (position(name), table.config.delay),
-            EventTime::DayOf(name) => (position(name), table.config.delay + DAY),
-            EventTime::Timeless | EventTime::Earliest { .. } => (None, 0),
-        };
-        let Some(known_at) = columnar::known_at(path, &past, event.map(|event| (event, more))) else {
-            return false;
-        };
-        // What is known only after the present is told by its rows alone.
-        if self.config.now.is_some_and(|now| known_at.is_some_and(|known_at| known_at > now)) {
-            return false;
-        }
-        self.known_at = self.known_at.max(known_at);
-        table.report.is_read = false;
-        true
-    }
-
-    /// Takes usage column by column, all of its files at once; whether that was possible.
-    fn take_columns(&mut self, table: &mut TableReading, paths: &[PathBuf]) -> Result<bool, ReadError> {
-        let schema = table.schema;
-        let is_usage = USAGE.contains(&schema.name) && self.is_wanted(schema);
-        let is_columnar = paths.iter().all(|path| ending(path) == Some("parquet"));
-        let (true, true, Some(store)) = (is_usage, is_columnar, &self.store) else { return Ok(false) };
-        let mut files = Vec::with_capacity(paths.len());
-        let mut found = Vec::with_capacity(paths.len());
-        for path in paths {
-            let Ok(scan) = scan(path) else { return Ok(false) };
-            let Ok(mapping) = resolve(schema, &table.config, &[], &scan.columns) else { return Ok(false) };
-            files.push((path.as_path(), mapping));
-            found.push(scan.columns);
-        }
-        let columns: Vec<&str> = schema.columns.iter().map(|column| column.name).collect();
-        let source = Source {
-            table: &table.table,
-            is_daily: schema.name == "usage_daily",
-            columns: &columns,
-            aliases: &self.aliases,
-            delay: table.config.delay,
-            present: self.present,
-            now: self.config.now,
-        };
-        let at = self.n_files;
-        match columnar::take(&files, &source, store, at) {
-            Ok(taken) => {
-                table.n_read += taken.n_rows;
-                for ((path, mapping), columns) in files.iter().zip(&found) {
-                    table.report.files.push(file_name(path));
-                    table.note_columns(mapping, columns);
-                }
-                let summary = &mut table.report.summary;
-                summary.n_rows += taken.n_rows;
-                (summary.first, summary.last) = (taken.first, taken.last);
-                self.known_at = self.known_at.max(taken.known_at);
-                Ok(true)
-            }
-            Err(NotTaken::Unusual) => {
-                store.forget(at);
-                Ok(false)
-            }
-            Err(NotTaken::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Whether the rows of the table are asked for.
-    fn is_wanted(&self, schema: &TableSchema) -> bool {
-        let wanted = self.config.wanted.as_ref();
-        wanted.is_none_or(|wanted| wanted.contains(schema.name)) || IN_HISTORY.contains(&schema.name)
     }
 
     fn read_batch(
@@ -534,7 +445,7 @@ impl<'a> Reading<'a> {
 }
 
 impl TableReading {
-    fn note_columns(&mut self, mapping: &Mapping, found: &[String]) {
+    pub(super) fn note_columns(&mut self, mapping: &Mapping, found: &[String]) {
         for (column, mapped) in self.schema.columns.iter().zip(&mapping.columns) {
             let Some(mapped) = mapped else { continue };
             if !self.report.present.iter().any(|(name, _)| *name == column.name) {

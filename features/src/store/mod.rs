@@ -5,6 +5,7 @@
 //! else a history has comes here as it is read. A range of accounts is taken out as a whole by `Store::load`.
 
 mod bytes;
+mod columns;
 mod fact;
 mod names;
 mod space;
@@ -19,10 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::history::{AccountFacts, Text};
 use bytes::Damaged;
+pub(crate) use columns::{NO_USER, UsageColumns, UsageRows};
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{EventUses, Memo, NO_USER, UsageColumns, UsageRow, UsageRows, user_hash};
+pub(crate) use usage::{EventUses, Memo, UsageRow, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]

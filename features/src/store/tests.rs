@@ -8,7 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::bytes::Damaged;
-use super::usage::{Encoder, UsageColumns, event_uses};
+use super::columns::UsageColumns;
+use super::usage::{Encoder, event_uses};
 use super::{Memo, Packer, Store, StoreBuilder, UsageRow, fact, user_hash};
 use crate::history::{AccountFacts, Channel, FieldChange, History, Survey, SurveyKind, Text, Ticket, Usage};
 use crate::store::Fact;

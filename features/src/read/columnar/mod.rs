@@ -4,16 +4,16 @@
 //! store; a file with anything else is left to [`super::table`], which takes cells one by one and names what is wrong.
 
 mod batch;
+mod cache;
 mod statistics;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
+use arrow::array::{Array, PrimitiveArray};
 use arrow::compute::{max, min};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
@@ -26,11 +26,11 @@ use super::check::{GRACE, Present};
 use super::contract::words::CHANNELS;
 use super::convert::in_calendar;
 use super::mapping::Mapping;
-use super::source::clean;
 use crate::history::{Channel, Text};
 use crate::store::{Memo, Packer, Place, StoreBuilder, StoreError, UsageRow, user_hash};
 use crate::time::{DAY, Timestamp};
-use batch::{Batch, Ids};
+use batch::Batch;
+use cache::Cache;
 pub(super) use statistics::known_at;
 
 /// What the rows of a file tell as a whole.
@@ -226,81 +226,6 @@ impl Taken {
             last: self.last.max(other.last),
             known_at: self.known_at.max(other.known_at),
         }
-    }
-}
-
-/// What the values of a dictionary mean, kept while batches share the dictionary.
-struct Cache<T> {
-    values: Option<ArrayRef>,
-    /// By position in the dictionary; `None` for a missing text.
-    meanings: Vec<Option<T>>,
-    /// Where a packer last put each.
-    memos: Vec<Memo>,
-    /// The positions of whole numbers, which have no dictionary.
-    numbers: HashMap<i64, usize>,
-}
-
-impl<T> Default for Cache<T> {
-    fn default() -> Self {
-        Self { values: None, meanings: Vec::new(), memos: Vec::new(), numbers: HashMap::new() }
-    }
-}
-
-impl<T: Copy> Cache<T> {
-    fn prepare(&mut self, ids: &Ids, meaning: &impl Fn(&str) -> Result<T, NotTaken>) -> Result<(), NotTaken> {
-        let Ids::Texts { values, .. } = ids else { return Ok(()) };
-        let texts = values.as_string::<i32>();
-        // The known values are alive, so equal addresses are the same values.
-        let address = |texts: &StringArray| (texts.len(), texts.offsets().as_ptr(), texts.values().as_ptr());
-        if self.values.as_ref().is_some_and(|known| address(known.as_string()) == address(texts)) {
-            return Ok(());
-        }
-        self.meanings.clear();
-        self.numbers.clear();
-        for text in texts {
-            self.meanings.push(text.and_then(clean).map(meaning).transpose()?);
-        }
-        self.memos.clear();
-        self.memos.resize(self.meanings.len(), Memo::default());
-        self.values = Some(values.clone());
-        Ok(())
-    }
-
-    /// The position of a row's meaning; `None` where it is missing.
-    #[inline]
-    fn at(
-        &mut self,
-        ids: &Ids,
-        row: usize,
-        meaning: &impl Fn(&str) -> Result<T, NotTaken>,
-    ) -> Result<Option<usize>, NotTaken> {
-        match ids {
-            Ids::Texts { keys, .. } if keys.is_valid(row) => {
-                let key = usize::try_from(keys.value(row)).map_err(|_| NotTaken::Unusual)?;
-                Ok(self.meanings.get(key).ok_or(NotTaken::Unusual)?.is_some().then_some(key))
-            }
-            Ids::Whole(numbers) if numbers.is_valid(row) => {
-                let number = numbers.value(row);
-                if let Some(&at) = self.numbers.get(&number) {
-                    return Ok(Some(at));
-                }
-                if self.numbers.is_empty() {
-                    self.meanings.clear();
-                    self.memos.clear();
-                    self.values = None;
-                }
-                let at = self.meanings.len();
-                self.meanings.push(Some(meaning(&number.to_string())?));
-                self.memos.push(Memo::default());
-                self.numbers.insert(number, at);
-                Ok(Some(at))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn meaning(&self, at: Option<usize>) -> Option<T> {
-        at.and_then(|at| self.meanings[at])
     }
 }
 
