@@ -101,14 +101,14 @@ impl Survey {
             currency: self.history.currency.as_deref().map(str::to_owned),
             tables: self.history.tables.iter().map(|summary| summary.table.to_owned()).collect(),
             sources: self.sources.iter().map(|source| source.source.clone()).collect(),
-            book_starts: micros(&book.starts),
-            book_ends: micros(&book.ends),
+            book_starts: in_micros(&book.starts),
+            book_ends: in_micros(&book.ends),
             specs,
         }
     }
 }
 
-fn micros(times: &[Timestamp]) -> Vec<i64> {
+fn in_micros(times: &[Timestamp]) -> Vec<i64> {
     times.iter().map(|time| time.0).collect()
 }
 
