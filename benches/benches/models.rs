@@ -85,15 +85,7 @@ fn field(criterion: &mut Criterion) {
     let weights = vec![1.0; rows.len()];
     let training =
         TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
-    let params = boost::Params {
-        rounds: 100,
-        leaves: 31,
-        depth: 64,
-        learning_rate: 0.1,
-        row_fraction: 1.0,
-        column_fraction: 1.0,
-        ..boost::Params::default()
-    };
+    let params = holdfast_benches::field::params();
     let fitted = fit(&Candidate::Boost(params.check().unwrap()), &training, SEED).unwrap();
     let groups: Vec<u32> = (0..20_000).collect();
     let calibration = ladder(&fitted.margins(&table, &rows), &labels, &weights, &groups, SEED).unwrap();

@@ -1,5 +1,7 @@
 //! Sized, seeded inputs for the benches, all of them out of `holdfast-simulate`.
 
+pub mod field;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context;

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::ops::Range;
+
+use foldhash::fast::FixedState;
 
 use super::bytes::{Damaged, unzigzag};
 use super::usage::{
-    CHANNEL_SHIFT, CHANNELS, HAS_USER, HAS_VALUE, Hashed, Header, IS_DAILY, KNOWN_LATER, SAME_ACCOUNT,
-    read_float,
+    CHANNEL_SHIFT, CHANNELS, HAS_USER, HAS_VALUE, Header, IS_DAILY, KNOWN_LATER, SAME_ACCOUNT, read_float,
 };
 use crate::history::{Channel, Text, Usage};
 use crate::time::Timestamp;
@@ -108,7 +108,7 @@ impl UsageColumns {
         self.user.resize(total, NO_USER);
         self.value.resize(total, f64::NAN);
         self.channel.resize(total, None);
-        let mut users: HashMap<(u32, u64), u32, BuildHasherDefault<Hashed>> = HashMap::default();
+        let mut users: HashMap<(u32, u64), u32, FixedState> = HashMap::default();
         for header in headers {
             self.read_rows(header, &mut next, &mut users, event_of_code)?;
         }
@@ -120,7 +120,7 @@ impl UsageColumns {
         &mut self,
         header: Header<'_>,
         next: &mut [usize],
-        users: &mut HashMap<(u32, u64), u32, BuildHasherDefault<Hashed>>,
+        users: &mut HashMap<(u32, u64), u32, FixedState>,
         event_of_code: &[u32],
     ) -> Result<(), Damaged> {
         let Header { accounts, users: hashes, rows: mut reader, .. } = header;

@@ -1,4 +1,4 @@
-//! One fact of any table as bytes: what the store packs, and what a cluster sends between its machines.
+//! One fact of any table: how it joins an account's lists, leaves them, and is packed.
 
 use std::collections::BTreeSet;
 use std::mem::take;
@@ -32,21 +32,6 @@ pub enum Fact {
     State(AccountState),
     Intervention(Intervention),
     Label(Label),
-}
-
-impl Fact {
-    /// The fact as bytes, readable by the same version of this crate.
-    #[must_use]
-    pub fn pack(&self) -> Vec<u8> {
-        // Only a serializer of a type's own fails, and these are derived.
-        postcard::to_stdvec(self).unwrap_or_default()
-    }
-
-    /// The fact of `bytes`; `None` for bytes that [`Self::pack`] did not make.
-    #[must_use]
-    pub fn unpack(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
-    }
 }
 
 impl Fact {
@@ -209,7 +194,7 @@ pub(super) fn read(
     while !reader.0.is_empty() {
         let account = account_of(reader.code()?).ok_or(Damaged)?;
         let length = reader.length()?;
-        let fact = Fact::unpack(reader.take(length)?).ok_or(Damaged)?;
+        let fact = postcard::from_bytes(reader.take(length)?).map_err(|_| Damaged)?;
         facts.get_mut(account).ok_or(Damaged)?.add(fact);
     }
     Ok(())

@@ -299,7 +299,6 @@ proptest! {
         let _ = fill(&[&bytes]);
         let mut facts = vec![AccountFacts::default(); 5];
         let _ = fact::read(&bytes, |code| (code < 5).then_some(code as usize), &mut facts);
-        let _ = Fact::unpack(&bytes);
     }
 
     #[test]

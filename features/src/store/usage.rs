@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hasher};
+
+use foldhash::fast::FixedState;
 
 use super::bytes::{Damaged, Few, Reader, put, unzigzag, zigzag};
 use crate::history::Channel;
@@ -34,7 +36,7 @@ pub(super) struct Encoder {
     accounts: Vec<OfAccount>,
     /// By event: its rows, and whether any carries a value.
     events: Vec<(u64, bool)>,
-    account_at: HashMap<u32, usize, BuildHasherDefault<Hashed>>,
+    account_at: HashMap<u32, usize, FixedState>,
     users: Vec<u64>,
     last_account: usize,
     last_time: i64,
@@ -64,31 +66,6 @@ pub(crate) fn user_hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(id.as_bytes());
     hasher.finish()
-}
-
-/// A hasher for keys that are hashes or small numbers already.
-#[derive(Default)]
-pub(super) struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The high bits choose within a group of the table, the low ones the group: both must depend on the key.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
 }
 
 /// Where the block of that number has an account or a user: spares looking it up for the next row.

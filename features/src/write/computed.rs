@@ -13,8 +13,8 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory,
 use parquet::file::writer::SerializedFileWriter;
 
 use super::{
-    Format, OutputColumn, Values, WriteError, arrow_array, atomically, booleans, csv_rows, feature_metadata,
-    ndjson_rows, parquet_properties,
+    Format, OutputColumn, Values, WriteError, arrow_array, atomically, booleans, csv_header, csv_rows,
+    feature_metadata, ndjson_rows, parquet_properties,
 };
 use crate::compute::{self, ComputeError, Computed, GROUP_ROWS, Key};
 use crate::history::{History, Text};
@@ -107,12 +107,13 @@ impl<F: Fn(usize) + Sync> Output<'_, F> {
                 self.rows(|columns| encode(&factory, columns), |chunks| Ok(parquet.append(chunks)?))?;
                 Ok(parquet.close()?)
             }
-            Format::Csv | Format::Ndjson => {
-                let rows = if format == Format::Csv { csv_rows } else { ndjson_rows };
-                let header =
-                    self.columns(Computed { rows: vec![], columns: compute::blank_columns(self.specs, 0) })?;
-                file.write_all(&rows(&header, true)?)?;
-                self.rows(|columns| Ok(rows(&columns, false)?), |text| Ok(file.write_all(&text)?))
+            Format::Csv => {
+                let features = self.specs.iter().map(|spec| spec.name.as_str());
+                file.write_all(&csv_header(["account_id", "as_of"].into_iter().chain(features))?)?;
+                self.rows(|columns| Ok(csv_rows(&columns)?), |text| Ok(file.write_all(&text)?))
+            }
+            Format::Ndjson => {
+                self.rows(|columns| Ok(ndjson_rows(&columns)?), |text| Ok(file.write_all(&text)?))
             }
         }
     }

@@ -239,8 +239,11 @@ fn write_columns(path: &Path, columns: &[OutputColumn], metadata: Vec<KeyValue>)
     }
     match Format::of(path)? {
         Format::Parquet => atomically(path, |file| write_parquet(file, columns, metadata)),
-        Format::Csv => atomically(path, |file| file.write_all(&csv_rows(columns, true)?)),
-        Format::Ndjson => atomically(path, |file| file.write_all(&ndjson_rows(columns, true)?)),
+        Format::Csv => atomically(path, |file| {
+            file.write_all(&csv_header(columns.iter().map(|column| column.name.as_str()))?)?;
+            file.write_all(&csv_rows(columns)?)
+        }),
+        Format::Ndjson => atomically(path, |file| file.write_all(&ndjson_rows(columns)?)),
     }
 }
 
@@ -288,12 +291,16 @@ fn arrow_array(values: Values) -> ArrayRef {
     }
 }
 
-/// The rows as CSV, below their header where `is_first`.
-fn csv_rows(columns: &[OutputColumn], is_first: bool) -> io::Result<Vec<u8>> {
+/// The names of columns as the first line of a CSV file.
+fn csv_header<'a>(names: impl Iterator<Item = &'a str>) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    if is_first {
-        writer.write_record(columns.iter().map(|column| column.name.as_str()))?;
-    }
+    writer.write_record(names)?;
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// The rows as lines of CSV.
+fn csv_rows(columns: &[OutputColumn]) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
     for row in 0..columns.first().map_or(0, |column| column.values.len()) {
         writer.write_record(columns.iter().map(|column| csv_cell(&column.values, row)))?;
     }
@@ -311,8 +318,8 @@ fn csv_cell(values: &Values, row: usize) -> String {
     }
 }
 
-/// The rows as NDJSON, which has no header.
-fn ndjson_rows(columns: &[OutputColumn], _is_first: bool) -> io::Result<Vec<u8>> {
+/// The rows as lines of NDJSON.
+fn ndjson_rows(columns: &[OutputColumn]) -> io::Result<Vec<u8>> {
     let mut file = Vec::new();
     for row in 0..columns.first().map_or(0, |column| column.values.len()) {
         for (index, column) in columns.iter().enumerate() {
