@@ -8,6 +8,7 @@
 //! calibration from margins of rows that the classifier did not see, [`ChurnModel::new`] joins both with a
 //! background for explanations, [`Bundle`] puts the model into one file and [`Registry`] keeps such files.
 
+pub mod additive;
 pub mod artifact;
 pub mod benchmark;
 pub mod blend;

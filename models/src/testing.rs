@@ -12,7 +12,7 @@ use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
 use crate::manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 use crate::model::ChurnModel;
 use crate::probability::sigmoid;
-use crate::{boost, forest, logistic};
+use crate::{additive, boost, forest, logistic};
 
 /// `n` accounts whose risk falls with usage, differs by plan and is high where usage is not known.
 pub(crate) fn table(n: usize) -> (FeatureTable, Vec<f64>) {
@@ -52,15 +52,17 @@ pub(crate) fn table(n: usize) -> (FeatureTable, Vec<f64>) {
 }
 
 /// One small candidate of each learner.
-pub(crate) fn candidates() -> [Candidate; 3] {
+pub(crate) fn candidates() -> [Candidate; 4] {
     let hinges = crate::encode::LinearOptions { hinges: 2, ..logistic::Params::default().encoding };
     let logistic = logistic::Params { encoding: hinges, ..logistic::Params::default() };
     let forest = forest::Params { trees: 12, max_depth: 5, ..forest::Params::default() };
+    let additive = additive::Params { rounds: 25, learning_rate: 0.1, ..additive::Params::default() };
     let boost = boost::Params { rounds: 25, learning_rate: 0.1, ..boost::Params::default() };
     [
         Candidate::Logistic(logistic.check().unwrap()),
         Candidate::Forest(forest.check().unwrap()),
         Candidate::Boost(boost.check().unwrap()),
+        Candidate::Additive(additive.check().unwrap()),
     ]
 }
 

@@ -3,7 +3,9 @@
 
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
 use holdfast_models::calibrate::ladder;
-use holdfast_models::{Blend, Candidate, ChurnModel, Scratch, TrainingRows, boost, fit, forest, logistic};
+use holdfast_models::{
+    Blend, Candidate, ChurnModel, Scratch, TrainingRows, additive, boost, fit, forest, logistic,
+};
 
 const N_ROWS: u32 = 600;
 
@@ -31,6 +33,7 @@ fn a_call_allocates_nothing() {
         boost::Params { rounds: 100, leaves: 31, depth: 12, min_rows: 2, ..boost::Params::default() };
     let candidates = [
         Candidate::Boost(boosted.check().unwrap()),
+        Candidate::Additive(additive::Params { rounds: 30, ..additive::Params::default() }.check().unwrap()),
         Candidate::Forest(forest::Params { trees: 20, ..forest::Params::default() }.check().unwrap()),
         Candidate::Logistic(logistic::Params::default().check().unwrap()),
     ];

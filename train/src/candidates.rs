@@ -1,7 +1,7 @@
 //! The candidates that are tried, by the size of the data.
 
 use holdfast_models::fit::ParamsError;
-use holdfast_models::{Candidate, boost, encode::LinearOptions, forest, logistic};
+use holdfast_models::{Candidate, additive, boost, encode::LinearOptions, forest, logistic};
 
 use crate::config::Learner;
 
@@ -27,6 +27,7 @@ pub fn candidates(
             Learner::Logistic => all.extend(logistics(n_rows, n_features)?),
             Learner::Forest => all.extend(forests(n_rows, n_features)?),
             Learner::Boost => all.extend(boosts(n_rows)?),
+            Learner::Additive => all.extend(additives(n_rows)?),
         }
     }
     Ok(all)
@@ -46,6 +47,23 @@ fn logistics(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsE
         .map(|&(hinges, strength)| {
             let encoding = LinearOptions { hinges, ..default.encoding };
             Ok(Candidate::Logistic(logistic::Params { strength, encoding }.check()?))
+        })
+        .collect()
+}
+
+/// Steps that every column may take, and steps that only columns take whose gain is more than chance finds.
+fn additives(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
+    let default = additive::Params::default();
+    let (min_gains, learning_rate, rounds): (&[f64], f64, usize) = match n_rows {
+        ..SMALL => (&[2.0, 6.0], 0.03, 200),
+        SMALL..LARGE => (&[0.0, 4.0], 0.04, 300),
+        _ => (&[0.0], 0.06, 300),
+    };
+    min_gains
+        .iter()
+        .map(|&min_gain| {
+            let params = additive::Params { min_gain, learning_rate, rounds, ..default };
+            Ok(Candidate::Additive(params.check()?))
         })
         .collect()
 }

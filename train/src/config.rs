@@ -67,11 +67,13 @@ pub enum Learner {
     Forest,
     /// Gradient boosting.
     Boost,
+    /// A sum of one step function a feature.
+    Additive,
 }
 
 impl Learner {
     /// All families.
-    pub const ALL: [Self; 3] = [Self::Logistic, Self::Forest, Self::Boost];
+    pub const ALL: [Self; 4] = [Self::Logistic, Self::Additive, Self::Forest, Self::Boost];
 
     /// The name in the configuration.
     #[must_use]
@@ -80,6 +82,7 @@ impl Learner {
             Self::Logistic => "logistic",
             Self::Forest => "forest",
             Self::Boost => "boost",
+            Self::Additive => "additive",
         }
     }
 }

@@ -13,20 +13,20 @@ const CODES: usize = 256;
 
 /// Where the bins of each column end.
 #[derive(Debug)]
-pub(super) struct Bins {
+pub(crate) struct Bins {
     /// For each column, the ascending upper ends of all bins but the last.
     edges: Vec<Vec<f64>>,
 }
 
 /// The bins of some rows: for each column, the bin of each row.
 #[derive(Debug)]
-pub(super) struct Codes {
+pub(crate) struct Codes {
     columns: Vec<Vec<u8>>,
 }
 
 impl Bins {
     /// Bins of about equal weight, cut between distinct values of each of the `columns`.
-    pub(super) fn fit(columns: &[Vec<f64>], weights: &[f64], max_bins: usize, seed: u64) -> Self {
+    pub(crate) fn fit(columns: &[Vec<f64>], weights: &[f64], max_bins: usize, seed: u64) -> Self {
         let sampled: Option<Vec<usize>> = (weights.len() > MAX_SAMPLE).then(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut rows = sample(&mut rng, weights.len(), MAX_SAMPLE).into_vec();
@@ -44,7 +44,7 @@ impl Bins {
     }
 
     /// The bins that the values of each column fall into.
-    pub(super) fn codes(&self, columns: &[Vec<f64>]) -> Codes {
+    pub(crate) fn codes(&self, columns: &[Vec<f64>]) -> Codes {
         Codes {
             columns: columns
                 .par_iter()
@@ -55,19 +55,24 @@ impl Bins {
     }
 
     /// The bins of known values; the next number is the bin of missing ones.
-    pub(super) fn n_known(&self, column: usize) -> usize {
+    pub(crate) fn n_known(&self, column: usize) -> usize {
         self.edges[column].len() + 1
     }
 
+    /// The upper ends of the bins of known values but the last, ascending.
+    pub(crate) fn ends(&self, column: usize) -> &[f64] {
+        &self.edges[column]
+    }
+
     /// The largest value that falls into `bin` of known values or below it.
-    pub(super) fn threshold(&self, column: usize, bin: usize) -> f64 {
+    pub(crate) fn threshold(&self, column: usize, bin: usize) -> f64 {
         self.edges[column].get(bin).copied().unwrap_or(f64::MAX)
     }
 }
 
 impl Codes {
     /// The bin of each row.
-    pub(super) fn column(&self, column: usize) -> &[u8] {
+    pub(crate) fn column(&self, column: usize) -> &[u8] {
         &self.columns[column]
     }
 }

@@ -10,7 +10,7 @@ use super::bins::Codes;
 use super::slopes::Sums;
 
 /// Columns side by side.
-pub(super) const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 /// The bins of a column: a code is a byte, so that no look-up can miss.
 const BINS: usize = 256;
 /// Rows that are fetched at once: their codes stay in the second-level cache until all columns are counted.
@@ -22,7 +22,7 @@ type Table = [[Sums; BINS]; LANES];
 
 /// The codes of the columns that a tree uses.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     /// Ascending.
     columns: Vec<usize>,
     /// For each column, its bins of known values.
@@ -34,13 +34,13 @@ pub(super) struct Lanes {
 
 /// One [`Sums`] for each bin of each column of [`Lanes`].
 #[derive(Debug)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     tables: Vec<Table>,
 }
 
 impl Lanes {
     /// The lanes of `columns` (ascending) with so many bins of known values each.
-    pub(super) fn of(codes: &Codes, columns: Vec<usize>, n_known: Vec<usize>) -> Self {
+    pub(crate) fn of(codes: &Codes, columns: Vec<usize>, n_known: Vec<usize>) -> Self {
         let n_groups = columns.len().div_ceil(LANES);
         let n_rows = columns.first().map_or(0, |&first| codes.column(first).len());
         let mut lanes = vec![[0; LANES]; n_rows * n_groups];
@@ -56,35 +56,35 @@ impl Lanes {
     }
 
     /// The columns, ascending.
-    pub(super) fn columns(&self) -> &[usize] {
+    pub(crate) fn columns(&self) -> &[usize] {
         &self.columns
     }
 
-    pub(super) fn n_groups(&self) -> usize {
+    pub(crate) fn n_groups(&self) -> usize {
         self.n_groups
     }
 
     /// The columns of a group and their bins of known values.
-    pub(super) fn group(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn group(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
         let first = group * LANES;
         let last = self.columns.len().min(first + LANES);
         self.columns[first..last].iter().copied().zip(self.n_known[first..last].iter().copied())
     }
 
     /// The bins of all columns.
-    pub(super) fn n_bins(&self) -> usize {
+    pub(crate) fn n_bins(&self) -> usize {
         self.n_known.iter().map(|n_known| n_known + 1).sum()
     }
 }
 
 impl Histogram {
-    pub(super) fn new(lanes: &Lanes) -> Self {
+    pub(crate) fn new(lanes: &Lanes) -> Self {
         Self { tables: vec![[[Sums::default(); BINS]; LANES]; lanes.n_groups()] }
     }
 
     /// Becomes the sums over `rows`, whose slopes `slopes` gives for each row of the training set. Threads that help
     /// count into histograms of `spare`, which is left with at least as many.
-    pub(super) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums], spare: &mut Vec<Self>) {
+    pub(crate) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums], spare: &mut Vec<Self>) {
         let threads = rayon::current_num_threads();
         let parts = (rows.len() * lanes.columns.len() / PARALLEL_FROM).clamp(1, threads);
         if parts == 1 {
@@ -134,7 +134,7 @@ impl Histogram {
     }
 
     /// Becomes what remains after `part`, a histogram over some of the same rows.
-    pub(super) fn subtract(&mut self, lanes: &Lanes, part: &Self) {
+    pub(crate) fn subtract(&mut self, lanes: &Lanes, part: &Self) {
         self.merge(lanes, part, Sums::minus);
     }
 
@@ -149,12 +149,12 @@ impl Histogram {
     }
 
     /// The sums over all rows: those of any column.
-    pub(super) fn total(&self, lanes: &Lanes) -> Sums {
+    pub(crate) fn total(&self, lanes: &Lanes) -> Sums {
         let first = lanes.group(0).next().map_or(0, |(_, n_known)| n_known);
         self.tables[0][0][..=first].iter().fold(Sums::default(), |sums, bin| sums.plus(*bin))
     }
 
-    pub(super) fn table(&self, group: usize) -> &Table {
+    pub(crate) fn table(&self, group: usize) -> &Table {
         &self.tables[group]
     }
 }

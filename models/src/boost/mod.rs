@@ -3,13 +3,13 @@
 //! Trees of limited depth or leaves on at most 255 bins a column, missing values sent where they lower the loss most,
 //! ridge on leaves, stochastic rows and columns for each tree, answers ordered along columns of known direction.
 
-mod bins;
+pub(crate) mod bins;
 mod grow;
-mod histogram;
+pub(crate) mod histogram;
 mod params;
 mod rows;
-mod slopes;
-mod split;
+pub(crate) mod slopes;
+pub(crate) mod split;
 
 use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng};

@@ -17,7 +17,7 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// Gradient, Hessian and number of some rows, as integers that [`Units`] reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     gradient: i64,
     /// The number of rows above the Hessian.
     packed: i64,
@@ -25,7 +25,7 @@ pub(super) struct Sums {
 
 /// What one is worth.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Units {
+pub(crate) struct Units {
     gradient: f64,
     hessian: f64,
     /// The bits of a Hessian.
@@ -34,14 +34,14 @@ pub(super) struct Units {
 
 /// Gradient and Hessian of the log loss of each row, in [`Units`].
 #[derive(Debug)]
-pub(super) struct Slopes {
+pub(crate) struct Slopes {
     units: Units,
     rows: Vec<Sums>,
 }
 
 impl Sums {
     #[inline(always)]
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             gradient: self.gradient.wrapping_add(other.gradient),
             packed: self.packed.wrapping_add(other.packed),
@@ -49,7 +49,7 @@ impl Sums {
     }
 
     #[inline(always)]
-    pub(super) fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         Self {
             gradient: self.gradient.wrapping_sub(other.gradient),
             packed: self.packed.wrapping_sub(other.packed),
@@ -58,7 +58,7 @@ impl Sums {
 
     /// Whether it is a sum of no rows.
     #[inline(always)]
-    pub(super) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.packed == 0
     }
 }
@@ -79,32 +79,32 @@ impl Units {
 
     #[inline(always)]
     #[expect(clippy::cast_precision_loss, reason = "a sum is read to 53 bits")]
-    pub(super) fn gradient(self, sums: Sums) -> f64 {
+    pub(crate) fn gradient(self, sums: Sums) -> f64 {
         sums.gradient as f64 * self.gradient
     }
 
     #[inline(always)]
     #[expect(clippy::cast_precision_loss, reason = "a sum is read to 53 bits")]
-    pub(super) fn hessian(self, sums: Sums) -> f64 {
+    pub(crate) fn hessian(self, sums: Sums) -> f64 {
         (sums.packed & ((1 << self.shift) - 1)) as f64 * self.hessian
     }
 
     /// The number of rows.
     #[inline(always)]
     #[expect(clippy::cast_sign_loss, reason = "counts are never negative")]
-    pub(super) fn rows(self, sums: Sums) -> u64 {
+    pub(crate) fn rows(self, sums: Sums) -> u64 {
         (sums.packed >> self.shift) as u64
     }
 }
 
 impl Slopes {
     /// Room for rows of these weights.
-    pub(super) fn new(weights: &[f64]) -> Self {
+    pub(crate) fn new(weights: &[f64]) -> Self {
         Self { units: Units::of(weights), rows: vec![Sums::default(); weights.len()] }
     }
 
     /// The slopes of the log loss at `margins`.
-    pub(super) fn set(&mut self, margins: &[f64], labels: &[f64], weights: &[f64]) {
+    pub(crate) fn set(&mut self, margins: &[f64], labels: &[f64], weights: &[f64]) {
         let Units { gradient, hessian, shift } = self.units;
         let (per_gradient, per_hessian) = (gradient.recip(), hessian.recip());
         let rows = self.rows.par_chunks_mut(BLOCK).zip(margins.par_chunks(BLOCK));
@@ -124,12 +124,12 @@ impl Slopes {
         );
     }
 
-    pub(super) fn units(&self) -> Units {
+    pub(crate) fn units(&self) -> Units {
         self.units
     }
 
     /// A row each.
-    pub(super) fn rows(&self) -> &[Sums] {
+    pub(crate) fn rows(&self) -> &[Sums] {
         &self.rows
     }
 }

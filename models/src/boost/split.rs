@@ -7,49 +7,49 @@ use crate::encode::Order;
 
 /// The range in which the answers below a node must stay, so that ordered columns stay ordered.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bounds {
-    pub(super) low: f64,
-    pub(super) high: f64,
+pub(crate) struct Bounds {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 /// A question, and what becomes of the rows on both sides.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Split {
-    pub(super) column: usize,
-    pub(super) bin: usize,
-    pub(super) missing_left: bool,
+pub(crate) struct Split {
+    pub(crate) column: usize,
+    pub(crate) bin: usize,
+    pub(crate) missing_left: bool,
     /// Of the column; free where known values are only parted from missing ones.
-    pub(super) order: Order,
-    pub(super) gain: f64,
-    pub(super) left: Sums,
-    pub(super) right: Sums,
+    pub(crate) order: Order,
+    pub(crate) gain: f64,
+    pub(crate) left: Sums,
+    pub(crate) right: Sums,
 }
 
 /// What is asked of a node.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Over its rows.
-    pub(super) sums: Sums,
-    pub(super) bounds: Bounds,
+    pub(crate) sums: Sums,
+    pub(crate) bounds: Bounds,
 }
 
 /// How splits are judged, the same for a whole fit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules<'a> {
-    pub(super) params: &'a Params,
-    pub(super) units: Units,
+pub(crate) struct Rules<'a> {
+    pub(crate) params: &'a Params,
+    pub(crate) units: Units,
     /// One an encoded column.
-    pub(super) orders: &'a [Order],
+    pub(crate) orders: &'a [Order],
 }
 
 /// Bounds of a node without ordered columns above it.
-pub(super) const UNBOUNDED: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
+pub(crate) const UNBOUNDED: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
 /// Smaller gains are rounding errors.
 const MIN_GAIN: f64 = 1e-9;
 
 impl Bounds {
     /// The bounds of both children of a split on a column of this order.
-    pub(super) fn of_children(self, order: Order, left: f64, right: f64) -> (Self, Self) {
+    pub(crate) fn of_children(self, order: Order, left: f64, right: f64) -> (Self, Self) {
         let middle = left / 2.0 + right / 2.0;
         match order {
             Order::Rising => (Self { high: middle, ..self }, Self { low: middle, ..self }),
@@ -61,7 +61,7 @@ impl Bounds {
 
 impl Rules<'_> {
     /// The answer of a leaf: the Newton step of the penalised log loss (Chen and Guestrin 2016, eq. 5), within bounds.
-    pub(super) fn answer(&self, sums: Sums, bounds: Bounds) -> f64 {
+    pub(crate) fn answer(&self, sums: Sums, bounds: Bounds) -> f64 {
         let curvature = self.units.hessian(sums) + self.params.l2;
         let step = if curvature > 0.0 { -self.units.gradient(sums) / curvature } else { 0.0 };
         step.max(bounds.low).min(bounds.high)
@@ -80,14 +80,14 @@ impl Rules<'_> {
     }
 
     /// Whether a node of these sums could be split.
-    pub(super) fn is_divisible(&self, sums: Sums) -> bool {
+    pub(crate) fn is_divisible(&self, sums: Sums) -> bool {
         self.units.rows(sums) >= 2 * self.params.min_rows as u64
             && self.units.hessian(sums) >= 2.0 * self.params.min_child_weight
     }
 
     /// The split on a column of the group that lowers the loss most; of equal ones the first column's, lowest bin's.
     /// `None` if none lowers it.
-    pub(super) fn best(
+    pub(crate) fn best(
         &self,
         asked: Asked,
         histogram: &Histogram,
@@ -99,6 +99,14 @@ impl Rules<'_> {
         for (counted, (column, n_known)) in histogram.table(group).iter().zip(lanes.group(group)) {
             self.search(asked, before, column, &counted[..=n_known], &mut best);
         }
+        best
+    }
+
+    /// The best split on one column, of which `counted` has the sums of each bin, the missing values' last.
+    pub(crate) fn best_of(&self, asked: Asked, column: usize, counted: &[Sums]) -> Option<Split> {
+        let before = self.score(asked.sums, self.answer(asked.sums, asked.bounds));
+        let mut best = None;
+        self.search(asked, before, column, counted, &mut best);
         best
     }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use leaves::LeafPatterns;
 
+use crate::additive::AdditiveModel;
 use crate::model::{Classifier, ModelError};
 
 /// The most background rows: the time of an explanation grows with them.
@@ -111,7 +112,7 @@ impl Background {
         let trees = match classifier {
             Classifier::Linear(_) => return None,
             Classifier::Forest(model) => &model.trees,
-            Classifier::Boost(model) => &model.trees,
+            Classifier::Boost(model) | Classifier::Additive(AdditiveModel { sum: model, .. }) => &model.trees,
         };
         LeafPatterns::of(trees, self, sources)
     }
@@ -131,7 +132,9 @@ impl Background {
             (Classifier::Linear(model), _) => linear::shares(model, row, self, sources, &mut shares),
             (_, Some(patterns)) => patterns.shares(row, &mut shares),
             (Classifier::Forest(model), None) => trees::shares(&model.trees, row, self, sources, &mut shares),
-            (Classifier::Boost(model), None) => trees::shares(&model.trees, row, self, sources, &mut shares),
+            (Classifier::Boost(model) | Classifier::Additive(AdditiveModel { sum: model, .. }), None) => {
+                trees::shares(&model.trees, row, self, sources, &mut shares)
+            }
         }
         if let Classifier::Forest(model) = classifier {
             // A forest is the mean of its trees.

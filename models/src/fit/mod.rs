@@ -9,7 +9,7 @@ pub use error::{FitError, ParamsError};
 
 use crate::encode::{Encoder, learnable};
 use crate::model::Classifier;
-use crate::{boost, forest, logistic};
+use crate::{additive, boost, forest, logistic};
 
 /// The rows to learn from. `labels`, `weights` and `groups` have one entry for each row of `table`.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,8 @@ pub enum Candidate {
     Forest(forest::ValidParams),
     /// Gradient boosting.
     Boost(boost::ValidParams),
+    /// A sum of one step function a column.
+    Additive(additive::ValidParams),
 }
 
 /// An encoder and a classifier fitted on the same rows: a raw margin for any row.
@@ -59,6 +61,7 @@ pub fn fit(
         Candidate::Logistic(params) => logistic::fit(params, training),
         Candidate::Forest(params) => forest::fit(params, training, seed),
         Candidate::Boost(params) => boost::fit(params, training, seed),
+        Candidate::Additive(params) => additive::fit(params, training, seed),
     }
 }
 
@@ -79,18 +82,21 @@ pub fn fit_with_curve(
     match candidate {
         Candidate::Boost(params) => boost::fit_with_curve(params, training, &validation, seed)
             .map(|(fitted, curve)| (fitted, Some(curve))),
+        Candidate::Additive(params) => additive::fit_with_curve(params, training, &validation, seed)
+            .map(|(fitted, curve)| (fitted, Some(curve))),
         _ => fit(candidate, training, seed).map(|fitted| (fitted, None)),
     }
 }
 
 impl Candidate {
-    /// `logistic`, `forest` or `boost`.
+    /// `logistic`, `forest`, `boost` or `additive`.
     #[must_use]
     pub fn learner(&self) -> &'static str {
         match self {
             Self::Logistic(_) => "logistic",
             Self::Forest(_) => "forest",
             Self::Boost(_) => "boost",
+            Self::Additive(_) => "additive",
         }
     }
 
@@ -101,6 +107,7 @@ impl Candidate {
             Self::Logistic(params) => format!("logistic {}", params.describe()),
             Self::Forest(params) => format!("forest {}", params.describe()),
             Self::Boost(params) => format!("boost {}", params.describe()),
+            Self::Additive(params) => format!("additive {}", params.describe()),
         }
     }
 
@@ -109,6 +116,7 @@ impl Candidate {
     pub fn rounds(&self) -> Option<usize> {
         match self {
             Self::Boost(params) => Some(params.params().rounds),
+            Self::Additive(params) => Some(params.params().rounds),
             _ => None,
         }
     }
@@ -118,6 +126,7 @@ impl Candidate {
     pub fn with_rounds(&self, rounds: usize) -> Self {
         match self {
             Self::Boost(params) => Self::Boost(params.with_rounds(rounds)),
+            Self::Additive(params) => Self::Additive(params.with_rounds(rounds)),
             other => other.clone(),
         }
     }
@@ -133,8 +142,10 @@ impl FittedClassifier {
     /// The model after its first `rounds` boosting rounds; other learners as they are.
     #[must_use]
     pub fn truncated(mut self, rounds: usize) -> Self {
-        if let Classifier::Boost(boosted) = &mut self.classifier {
-            boosted.truncate(rounds);
+        match &mut self.classifier {
+            Classifier::Boost(model) => model.truncate(rounds),
+            Classifier::Additive(model) => model.truncate(rounds),
+            Classifier::Linear(_) | Classifier::Forest(_) => {}
         }
         self
     }

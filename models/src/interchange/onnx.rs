@@ -3,6 +3,7 @@
 //! Thresholds and values are doubles (attributes `…_as_tensor`), so that every row takes the path that it takes here.
 
 use super::protobuf::Message;
+use crate::additive::AdditiveModel;
 use crate::calibrate::Calibrator;
 use crate::model::Classifier;
 use crate::probability::MAX_MARGIN;
@@ -103,7 +104,7 @@ impl Graph {
                 let product = self.apply("MatMul", &[input, &weights]);
                 self.with("Add", &product, model.intercept)
             }
-            Classifier::Boost(model) => {
+            Classifier::Boost(model) | Classifier::Additive(AdditiveModel { sum: model, .. }) => {
                 let sum = self.trees(&model.trees, input, 1.0);
                 self.with("Add", &sum, model.base)
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use scoring::Scratch;
 
+use crate::additive::AdditiveModel;
 use crate::blend::{Blend, MAX_MEMBERS, blended};
 use crate::boost::BoostModel;
 use crate::calibrate::{Calibration, Calibrator, VennAbers};
@@ -31,6 +32,8 @@ pub enum Classifier {
     Forest(ForestModel),
     /// Log-odds as a sum of trees.
     Boost(BoostModel),
+    /// Log-odds as a sum of one step function a column.
+    Additive(AdditiveModel),
 }
 
 /// A model that answers: one or several classifiers, calibrator, evidence interval.
@@ -136,25 +139,26 @@ impl Classifier {
         match self {
             Self::Linear(model) => model.raw(encoded),
             Self::Forest(model) => model.raw(encoded),
-            Self::Boost(model) => model.raw(encoded),
+            Self::Boost(model) | Self::Additive(AdditiveModel { sum: model, .. }) => model.raw(encoded),
         }
     }
 
     /// The log-odds of a raw output.
     pub(crate) fn margin(&self, raw: f64) -> f64 {
         match self {
-            Self::Linear(_) | Self::Boost(_) => raw,
+            Self::Linear(_) | Self::Boost(_) | Self::Additive(_) => raw,
             Self::Forest(_) => logit(raw),
         }
     }
 
-    /// `logistic`, `forest` or `boost`.
+    /// `logistic`, `forest`, `boost` or `additive`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Linear(_) => "logistic",
             Self::Forest(_) => "forest",
             Self::Boost(_) => "boost",
+            Self::Additive(_) => "additive",
         }
     }
 
@@ -175,7 +179,7 @@ impl Classifier {
                 };
             }
             Self::Forest(model) => &model.trees,
-            Self::Boost(model) => {
+            Self::Boost(model) | Self::Additive(AdditiveModel { sum: model, .. }) => {
                 if !model.base.is_finite() {
                     return Err(ModelError::NotUsable("boosted model"));
                 }

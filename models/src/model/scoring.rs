@@ -4,6 +4,7 @@
 use holdfast_features::FeatureTable;
 
 use super::Classifier;
+use crate::additive::AdditiveModel;
 use crate::compiled::{BLOCK, CompiledTrees, Walk};
 use crate::encode::Encoder;
 
@@ -24,7 +25,7 @@ impl Classifier {
         let trees = match self {
             Self::Linear(_) => return None,
             Self::Forest(model) => model.trees(),
-            Self::Boost(model) => model.trees(),
+            Self::Boost(model) | Self::Additive(AdditiveModel { sum: model, .. }) => model.trees(),
         };
         CompiledTrees::of_trees(trees, width).ok()
     }
@@ -32,7 +33,9 @@ impl Classifier {
     /// The log-odds, not calibrated, of one encoded row.
     fn margin_of(&self, compiled: Option<&CompiledTrees>, encoded: &[f64], walk: &mut Walk) -> f64 {
         self.margin(match (self, compiled) {
-            (Self::Boost(model), Some(trees)) => trees.sum(model.base, encoded, walk),
+            (Self::Boost(model) | Self::Additive(AdditiveModel { sum: model, .. }), Some(trees)) => {
+                trees.sum(model.base, encoded, walk)
+            }
             (Self::Forest(model), Some(trees)) => model.mean(trees.sum(0.0, encoded, walk)),
             _ => self.raw(encoded),
         })
@@ -48,7 +51,7 @@ impl Classifier {
     ) -> Vec<f64> {
         let n_rows = rows.len() / width.max(1);
         let mut margins = match (self, compiled) {
-            (Self::Boost(model), Some(trees)) => {
+            (Self::Boost(model) | Self::Additive(AdditiveModel { sum: model, .. }), Some(trees)) => {
                 let mut sums = vec![model.base; n_rows];
                 trees.add_to(&mut sums, rows, walk);
                 sums

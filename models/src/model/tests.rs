@@ -86,7 +86,7 @@ fn a_table_is_aligned_by_name() {
 #[test]
 fn refuses_parts_that_do_not_fit() {
     let bundles = candidates().map(|candidate| bundle(&candidate).0.model);
-    let [linear, _, boosted] = &bundles;
+    let [linear, _, boosted, _] = &bundles;
     let check = |spoil: &dyn Fn(&mut ChurnModel), model: &ChurnModel| {
         let mut model = model.clone();
         spoil(&mut model);
@@ -134,7 +134,7 @@ fn refuses_parts_that_do_not_fit() {
     ));
 }
 
-/// A blend of all three learners says the weighted sum of what they say, and so do its contributions.
+/// A blend of all learners says the weighted sum of what they say, and so do its contributions.
 #[test]
 fn a_blend_is_the_sum_of_its_members() {
     let (table, labels) = crate::testing::table(300);
@@ -145,7 +145,7 @@ fn a_blend_is_the_sum_of_its_members() {
     let model = |parts: Vec<(f64, FittedClassifier)>| {
         ChurnModel::new(Blend::new(parts), &uncalibrated, &table, &background).unwrap()
     };
-    let shares = [0.5, 0.3, 0.4];
+    let shares = [0.5, 0.3, 0.4, 0.2];
     let blend = model(shares.into_iter().zip(fitted.clone()).collect());
     let alone = fitted.map(|fitted| model(vec![(1.0, fitted)]));
     for row in 0..40 {
