@@ -25,6 +25,7 @@ pub mod publish;
 pub mod report;
 pub mod rows;
 pub mod select;
+pub mod shapes;
 pub mod split;
 pub mod summary;
 

@@ -22,6 +22,7 @@ use crate::report::{
     NamedEvaluation, Protocol, Report,
 };
 use crate::select::{Selection, sample};
+use crate::shapes;
 
 /// Rows whose explanations are averaged into the importance of features.
 const EXPLAINED_ROWS: usize = 200;
@@ -87,6 +88,7 @@ pub fn report(
         .map(|(by, values)| by_segment(&scored, by, values, options))
         .collect::<Result<Vec<_>, _>>()?
         .concat();
+    let glass_box = shapes::glass_box(data, learnt, options.seed)?;
     let importance = importance(&learnt.model, data, &tested.rows, options.seed)?;
     Ok(Report {
         title,
@@ -101,6 +103,7 @@ pub fn report(
         calibration: calibration(&learnt.calibration),
         importance_by_dimension: by_dimension(&importance),
         importance,
+        glass_box,
         segments,
         notes: [notes, selection_notes(&learnt.selection)].concat(),
         warnings,

@@ -98,6 +98,7 @@ pub(crate) fn report() -> Report {
         ]
         .map(|(dimension, share)| DimensionImportance { dimension, share })
         .to_vec(),
+        glass_box: Some(glass_box()),
         segments,
         notes: vec!["Amounts are in USD; nothing was converted.".to_owned()],
         warnings: vec![
@@ -107,6 +108,37 @@ pub(crate) fn report() -> Report {
                 .to_owned(),
         ],
         evaluation,
+    }
+}
+
+fn glass_box() -> GlassBox {
+    let step = |(from, to, value)| ShapeStep { from, to, value };
+    let category = |(name, share, value): (&str, f64, f64)| Category { name: name.to_owned(), share, value };
+    let shape = |feature: &str, unit: &str, importance, missing: Option<f64>| FeatureShape {
+        feature: feature.to_owned(),
+        meaning: format!("the `{feature}` of the account"),
+        unit: unit.to_owned(),
+        importance,
+        steps: Vec::new(),
+        bars: Vec::new(),
+        categories: Vec::new(),
+        missing,
+        missing_share: if missing.is_some() { 0.12 } else { 0.0 },
+    };
+    let steps = [(0.0, 4.5, -0.8), (4.5, 21.0, -0.1), (21.0, 60.0, 0.9)].map(step).to_vec();
+    let days = FeatureShape {
+        steps,
+        bars: vec![0.5, 0.2, 0.1, 0.1, 0.06, 0.04],
+        ..shape("days_since_last_use", "days", 0.5, Some(0.4))
+    };
+    let plans = [("enterprise", 0.5, -0.6), ("team", 0.38, 0.7)].map(category).to_vec();
+    let plan = FeatureShape { categories: plans, ..shape("plan", "", 0.4, Some(0.1)) };
+    GlassBox {
+        settings: "additive rounds=120 rate=0.03".to_owned(),
+        log_loss: 0.3391,
+        auc: Some(0.792),
+        features: 41,
+        shapes: vec![days, plan],
     }
 }
 

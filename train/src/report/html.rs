@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
-use super::{Report, charts, figures, origin, sections};
+use super::{Report, charts, figures, origin, sections, shapes};
 use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
@@ -28,6 +28,7 @@ pub fn html(report: &Report) -> String {
                     (ranking(report))
                     (probabilities(report))
                     (sections::drivers(report))
+                    (shapes::section(report.glass_box.as_ref()))
                     (sections::baselines(report))
                     (sections::segments(&report.segments))
                     (all_figures(report))

@@ -7,6 +7,7 @@ mod html;
 mod origin;
 mod plot;
 mod sections;
+mod shapes;
 
 #[cfg(test)]
 pub(crate) mod example;
@@ -57,6 +58,8 @@ pub struct Report {
     pub importance: Vec<Importance>,
     /// The importance summed by dimension, falling.
     pub importance_by_dimension: Vec<DimensionImportance>,
+    /// The additive model of the selection as curves; `None` where none was tried or reached the finals.
+    pub glass_box: Option<GlassBox>,
     /// The figures within segments.
     pub segments: Vec<SegmentEvaluation>,
     /// What a reader should know.
@@ -237,4 +240,64 @@ pub struct DimensionImportance {
     pub dimension: Option<Dimension>,
     /// The share of its features in the sum over all features, 0 to 1.
     pub share: f64,
+}
+
+/// An additive model: log-odds as a sum of one curve a feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GlassBox {
+    /// The candidate with its settings.
+    pub settings: String,
+    /// Its out-of-fold log loss in development, nats.
+    pub log_loss: f64,
+    /// Its out-of-fold area under the ROC curve in development.
+    pub auc: Option<f64>,
+    /// Number of features that have a curve.
+    pub features: usize,
+    /// The most important of them, by falling importance.
+    pub shapes: Vec<FeatureShape>,
+}
+
+/// What one feature adds to the log-odds, less its mean over the rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureShape {
+    /// The feature's name.
+    pub feature: String,
+    /// One sentence on what the feature is.
+    pub meaning: String,
+    /// Its unit.
+    pub unit: String,
+    /// The mean of what it adds or takes away, log-odds.
+    pub importance: f64,
+    /// A number's steps, ascending, between the outermost hundredths of the rows; empty for a category.
+    pub steps: Vec<ShapeStep>,
+    /// The share of the known rows in equal parts from the first step to the last.
+    pub bars: Vec<f64>,
+    /// A category's values, the most frequent first; empty for a number.
+    pub categories: Vec<Category>,
+    /// What a missing value adds; `None` where none is missing.
+    pub missing: Option<f64>,
+    /// The share of rows where it is missing, 0 to 1.
+    pub missing_share: f64,
+}
+
+/// A stretch of values that add the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ShapeStep {
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// What it adds, log-odds.
+    pub value: f64,
+}
+
+/// A value of a category.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Category {
+    /// The value.
+    pub name: String,
+    /// Its share of the rows, 0 to 1.
+    pub share: f64,
+    /// What it adds, log-odds.
+    pub value: f64,
 }

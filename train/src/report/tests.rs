@@ -66,7 +66,7 @@ fn ids_are_unique_and_every_chart_is_described() {
     ids.dedup();
     assert_eq!(ids.len(), n_ids);
     let charts = page.matches("<svg ").count();
-    assert_eq!(charts, 6);
+    assert_eq!(charts, 8);
     assert_eq!((page.matches("<desc ").count(), page.matches("aria-labelledby").count()), (charts, charts));
 }
 
