@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use params::{Monotone, Params, ValidParams};
 
 use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
-use crate::fit::{FitError, FittedClassifier, TrainingRows};
+use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
 use crate::probability::{log_loss, logit};
 use crate::tree::{Tree, columns_tried};
@@ -45,14 +45,14 @@ pub(crate) fn fit(
     run(params, training, None, seed).map(|(fitted, _)| fitted)
 }
 
-/// As [`fit`], with the mean log loss on `validation` after each round.
-pub(crate) fn fit_with_curve(
+/// The margins of `validation` along the rounds; ends early where more rounds have long made them worse.
+pub(crate) fn checkpoints(
     params: &ValidParams,
     training: &TrainingRows<'_>,
     validation: &TrainingRows<'_>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
-    run(params, training, Some(validation), seed)
+) -> Result<Vec<Checkpoint>, FitError> {
+    run(params, training, Some(validation), seed).map(|(_, checkpoints)| checkpoints)
 }
 
 /// Rows on which the loss is watched.
@@ -61,6 +61,31 @@ struct Validation {
     labels: Vec<f64>,
     weights: Vec<f64>,
     margins: Vec<f64>,
+    checkpoints: Vec<Checkpoint>,
+    /// The lowest loss so far, and after how many rounds.
+    best: (f64, usize),
+}
+
+impl Validation {
+    /// Takes the margins after so many rounds down; `false` where going on is in vain.
+    fn take_down(&mut self, rounds: usize) -> bool {
+        let loss = log_loss(&self.margins, &self.labels, &self.weights);
+        if loss < self.best.0 {
+            self.best = (loss, rounds);
+        }
+        self.checkpoints.push(Checkpoint { rounds: Some(rounds), margins: self.margins.clone() });
+        rounds < 2 * self.best.1 + PATIENCE
+    }
+}
+
+/// Rounds that a fit goes on without a lower loss, beyond twice those that lowered it last.
+const PATIENCE: usize = 50;
+
+/// Whether margins are taken down after `rounds` of `most` rounds: after each of the first eight, then four times while
+/// their number doubles, since the loss is flat where it is lowest.
+fn is_checkpoint(rounds: usize, most: usize) -> bool {
+    let step = (1 << rounds.max(1).ilog2()) >> 2;
+    rounds == most || rounds.is_multiple_of(step.max(1))
 }
 
 fn run(
@@ -68,7 +93,7 @@ fn run(
     training: &TrainingRows<'_>,
     validation: Option<&TrainingRows<'_>>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
+) -> Result<(FittedClassifier, Vec<Checkpoint>), FitError> {
     let params = params.params();
     let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
     let encoder = Encoder::Tree(encoder);
@@ -95,9 +120,9 @@ fn run(
     let mut validation = validation.map(|validation| {
         let (labels, weights) = validation.targets();
         let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
-        Validation { codes, margins: vec![base; labels.len()], labels, weights }
+        let margins = vec![base; labels.len()];
+        Validation { codes, margins, labels, weights, checkpoints: Vec::new(), best: (f64::INFINITY, 0) }
     });
-    let mut curve = Vec::new();
     let mut lanes: Option<Lanes> = None;
     for round in 0..params.rounds {
         slopes.set(&margins, &labels, &weights);
@@ -113,14 +138,21 @@ fn run(
         lanes = Some(of_round);
         grown.rows.add(&grown.leaves(), &mut margins);
         grown.add_to(others, &codes, &mut margins);
-        if let Some(Validation { codes, labels, weights, margins }) = &mut validation {
-            grown.add_to(first_rows(labels.len()).collect(), codes, margins);
-            curve.push(log_loss(margins, labels, weights));
+        let mut goes_on = true;
+        if let Some(watched) = &mut validation {
+            grown.add_to(first_rows(watched.labels.len()).collect(), &watched.codes, &mut watched.margins);
+            if is_checkpoint(round + 1, params.rounds) {
+                goes_on = watched.take_down(round + 1);
+            }
         }
         let tree = Tree::new(grown.nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
         model.trees.push(tree);
+        if !goes_on {
+            break;
+        }
     }
-    Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, curve))
+    let checkpoints = validation.map_or_else(Vec::new, |watched| watched.checkpoints);
+    Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, checkpoints))
 }
 
 /// What the tree of one round sees, ascending.
@@ -159,11 +191,6 @@ fn first_rows(n_rows: usize) -> std::ops::Range<u32> {
 impl BoostModel {
     pub(crate) fn raw(&self, row: &[f64]) -> f64 {
         self.trees.iter().fold(self.base, |margin, tree| margin + tree.predict(row))
-    }
-
-    /// Keeps the first `rounds` trees, at least one.
-    pub(crate) fn truncate(&mut self, rounds: usize) {
-        self.trees.truncate(rounds.max(1));
     }
 
     /// The trees, one a round.
