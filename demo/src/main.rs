@@ -9,7 +9,7 @@ mod show;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Parser;
@@ -17,7 +17,7 @@ use holdfast_features::Timestamp;
 use holdfast_features::read::DEFAULT_MEMORY;
 use holdfast_serve::{Config, Running};
 use holdfast_simulate::{Business, read_truth, simulate};
-use holdfast_train::cli::{HistoryArgs, RunArgs};
+use holdfast_train::cli::{EffortArgs, HistoryArgs, RunArgs};
 use holdfast_train::columns::count;
 use holdfast_train::pipeline;
 use holdfast_train::progress::Progress;
@@ -105,10 +105,13 @@ fn train(folder: &Folder) -> anyhow::Result<()> {
         registry: folder.registry.clone(),
         report: Some(folder.report.clone()),
         snapshots: None,
+        folds: None,
+        predictions: None,
         name: None,
+        effort: EffortArgs::default(),
     };
     let heartbeat = Heartbeat::start(|seconds| say(&format!("     … {seconds} s")));
-    let answer = pipeline::run(&args, now(), &Progress::on_stderr());
+    let answer = pipeline::run(&args, now(), || Duration::ZERO, &Progress::on_stderr());
     heartbeat.stop();
     say(&indented(&answer?));
     step.end(&format!("report: {}", folder.report.join("report.html").display()));

@@ -36,7 +36,7 @@ pub use blend::Blend;
 pub use calibrate::{Calibration, Calibrator, VennAbers};
 pub use encode::Encoder;
 pub use explain::Explanation;
-pub use fit::{Candidate, FitError, FittedClassifier, TrainingRows, fit, fit_with_curve};
+pub use fit::{Candidate, Checkpoint, FitError, FittedClassifier, TrainingRows, checkpoints, fit};
 pub use manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 pub use model::{ChurnModel, Classifier, ModelError, Prediction, Scratch};
 pub use registry::{ModelEntry, ModelName, ModelRef, Promotion, Published, Registry, RegistryError, Version};

@@ -34,8 +34,13 @@ pub enum Command {
     /// Train on a history: snapshots, features, candidates, calibration, later rows, report, publish
     #[command(after_help = "Examples:\n  holdfast-train run --history business --registry registry\n  \
         holdfast-train run --history business --registry registry --report report --config holdfast.toml\n  \
-        holdfast-train run --history business --registry registry --snapshots snapshots.csv\n\n\
-        Publishes REGISTRY/NAME/VERSION/ with bundle.holdfast, features.parquet (what the server looks accounts\n\
+        holdfast-train run --history business --registry registry --snapshots snapshots.csv\n  \
+        holdfast-train run --history business --registry registry --snapshots snapshots.csv \\\n    \
+        --folds folds.csv --predictions out_of_fold.csv\n  \
+        holdfast-train run --history business --registry registry --budget 120 --resume unfinished\n\n\
+        --folds names rows of the snapshots file (from 0) in the columns row,fold; rows that it does not name are\n\
+        left out. With --budget candidates are tried while the time lasts: the same input may then give another\n\
+        model on a faster machine. Publishes REGISTRY/NAME/VERSION/ with bundle.holdfast, features.parquet (what the server looks accounts\n\
         up in) and, unless --report says otherwise, report/report.html and report/report.json.")]
     Run(RunArgs),
     /// Train on a prepared table: one row a customer, a label column
@@ -44,9 +49,12 @@ pub enum Command {
         holdfast-train table --data customers.parquet --label status --positive cancelled --id customer_id \\\n    \
         --exclude cancel_reason --registry registry\n  \
         holdfast-train table --data customers.csv --label churned --registry registry \\\n    \
-        --folds folds.csv --predictions out_of_fold.csv\n\n\
+        --folds folds.csv --predictions out_of_fold.csv\n  \
+        holdfast-train table --data customers.csv --label churned --registry registry \\\n    \
+        --budget 120 --resume unfinished\n\n\
         Numbers, texts, booleans and missing values are found by themselves. --folds names rows (from 0, file\n\
-        order) in the columns row,fold; rows that it does not name are left out.")]
+        order) in the columns row,fold; rows that it does not name are left out. With --budget candidates are tried while\n\
+        the time lasts: the same input may then give another model on a faster machine.")]
     Table(TableArgs),
     /// Write the feature matrix of a history at given dates: what models learn from and the server looks up
     #[command(after_help = "Examples:\n  \
@@ -111,6 +119,18 @@ pub struct HistoryArgs {
     pub memory: usize,
 }
 
+/// How long a run may take, and where it left off.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EffortArgs {
+    /// Time to aim at: candidates are tried while it lasts, so that the choice depends on the machine [default: all]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget: Option<u64>,
+    /// Folder for finished fits: a run that was interrupted goes on from them, with the same result. Made where it is
+    /// missing; delete it when the run is done
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+}
+
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
@@ -126,9 +146,19 @@ pub struct RunArgs {
     /// Rows to learn from (account_id, as_of, a label column) instead of the derived snapshots
     #[arg(long, value_name = "FILE")]
     pub snapshots: Option<PathBuf>,
+    /// Folds of the snapshots file's rows (columns row, fold): each is judged by a procedure that never saw it, instead
+    /// of the later block
+    #[arg(long, value_name = "FILE", requires = "snapshots")]
+    pub folds: Option<PathBuf>,
+    /// Where to write the probabilities of the judged rows (row,account_id,as_of,probability)
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
     /// Name of the model [default: training.name of the configuration, `churn`]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// How long it may take.
+    #[command(flatten)]
+    pub effort: EffortArgs,
 }
 
 /// Options of `table`.
@@ -170,6 +200,9 @@ pub struct TableArgs {
     /// Name of the model [default: the file's name without its ending]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// How long it may take.
+    #[command(flatten)]
+    pub effort: EffortArgs,
 }
 
 /// What else there is to ask of features.

@@ -10,7 +10,7 @@ use holdfast_features::snapshot::SnapshotConfig;
 
 use crate::TrainError;
 use crate::evaluate::EvaluateOptions;
-use crate::select::{Combine, SelectOptions};
+use crate::select::{Choice, Combine, SelectOptions};
 
 /// All settings of the training side.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +44,14 @@ pub struct TrainingConfig {
     pub test_share: f64,
     /// The learners to try.
     pub learners: Vec<Learner>,
-    /// How many candidates outlive the screening.
+    /// How many candidates are fitted on all rows, where halving comes first.
     pub finalists: usize,
-    /// Training rows of a screening fit at most.
+    /// Training rows of a fit of the first rung of the halving at most.
     pub screening_rows: usize,
     /// Whether the finalists are blended.
     pub combine: Combine,
+    /// Whether the best is chosen or the simplest within one standard error of it.
+    pub choice: Choice,
     /// Fewer churned rows than this are too few to learn from.
     pub min_positives: usize,
     /// Bootstrap replicates behind each interval of the report.
@@ -99,9 +101,10 @@ impl Default for TrainingConfig {
             origins: 2,
             test_share: 0.25,
             learners: Learner::ALL.to_vec(),
-            finalists: 4,
+            finalists: 6,
             screening_rows: 4_000,
             combine: Combine::Blend,
+            choice: Choice::Best,
             min_positives: 10,
             replicates: 400,
             capacity: 0.1,
@@ -149,6 +152,11 @@ impl TrainingConfig {
                 default.combine,
                 &[("blend", Combine::Blend), ("best", Combine::Best)],
             ),
+            choice: section.choice(
+                "choice",
+                default.choice,
+                &[("best", Choice::Best), ("explainable", Choice::Explainable)],
+            ),
             min_positives,
             replicates,
             capacity: section.number("capacity", default.capacity, 0.001..=1.0),
@@ -160,8 +168,8 @@ impl TrainingConfig {
     /// What the selection of a learner takes.
     #[must_use]
     pub fn select(&self) -> SelectOptions {
-        let Self { seed, finalists, screening_rows, combine, .. } = *self;
-        SelectOptions { seed, finalists, screening_rows, combine }
+        let Self { seed, finalists, screening_rows, combine, choice, .. } = *self;
+        SelectOptions { seed, finalists, screening_rows, combine, choice }
     }
 
     /// What the evaluation takes.
@@ -236,9 +244,10 @@ mod tests {
 
     #[test]
     fn what_is_given_wins() {
-        let text = "[training]\nlearners = [\"boost\", \"logistic\"]\nseed = 9\nname = \"n\"\n";
+        let text = "[training]\nlearners = [\"boost\", \"logistic\"]\nseed = 9\nname = \"n\"\nchoice = \"explainable\"\n";
         let training = Config::parse("f", text).unwrap().training;
         assert_eq!(training.learners, [Learner::Logistic, Learner::Boost]);
         assert_eq!((training.seed, training.name.as_deref()), (9, Some("n")));
+        assert_eq!(training.choice, Choice::Explainable);
     }
 }

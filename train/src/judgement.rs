@@ -14,12 +14,12 @@ use crate::evaluate::term_distance;
 use crate::groups::feature_groups;
 use crate::history::HistorySource;
 use crate::learning::LearningRows;
-use crate::procedure::Learnt;
+use crate::procedure::{Learnt, Tested};
 use crate::publish;
 use crate::report::{Block, DataSummary, Protocol, Seed, TableSummary};
-use crate::rows::{HistoryRows, Roles, SelectionPlan};
-use crate::split::n_positives;
-use crate::summary::Context;
+use crate::rows::{HistoryRows, NamedFolds, Roles, SelectionPlan};
+use crate::split::{Split, n_positives};
+use crate::summary::{Context, by_fold, mean_auc};
 use holdfast_actions::standing::{benchmarks, overall_health};
 
 /// The feature of the simplest rule.
@@ -54,6 +54,20 @@ pub fn renewals(source: &HistorySource, config: &Config) -> Renewals {
     renewals
 }
 
+/// Which rows judged, and how.
+#[derive(Debug, Clone)]
+pub enum Judged {
+    /// The later block.
+    LaterBlock(Roles),
+    /// Every row that a file names, out of its fold.
+    Folds {
+        /// The folds.
+        named: NamedFolds,
+        /// The file's name.
+        source: String,
+    },
+}
+
 /// What the report adds to what was learnt.
 ///
 /// # Errors
@@ -61,7 +75,7 @@ pub fn renewals(source: &HistorySource, config: &Config) -> Renewals {
 pub fn context(
     source: &HistorySource,
     rows: &HistoryRows,
-    roles: &Roles,
+    judged: &Judged,
     learnt: &Learnt,
     config: &Config,
 ) -> Result<Context, TrainError> {
@@ -72,24 +86,38 @@ pub fn context(
     } else {
         format!("cancelled within {} days", config.snapshots.horizon_days)
     };
-    let mut warnings = Vec::new();
-    if roles.plan == SelectionPlan::AccountFolds {
-        warnings.push(format!(
-            "Too few churned rows ({} in the development block) for rolling origins: the learner was chosen by \
-             account folds alone, whose training rows may be later than the rows judged. The test block is not \
-             touched by this.",
-            n_positives(&rows.data.labels, &roles.block.development)
+    let warnings = match judged {
+        Judged::LaterBlock(roles) => few_churned(rows, roles),
+        Judged::Folds { named, .. } => parted(named),
+    };
+    let learnt_from = match judged {
+        Judged::LaterBlock(roles) => &roles.block.development,
+        Judged::Folds { named, .. } => &named.rows,
+    };
+    let (rules, mut notes) = rules(rows, learnt_from, learnt, &config.decisions, config.training.seed)?;
+    if let Judged::Folds { named, .. } = judged
+        && named.n_open > 0
+    {
+        notes.push(format!(
+            "{} rows of the folds file have no label yet and are left out.",
+            count(named.n_open)
         ));
     }
-    let (rules, notes) = rules(rows, roles, learnt, &config.decisions, config.training.seed)?;
+    let mut segments = segments(&rows.data.table, &learnt.tested.rows);
+    if let Judged::Folds { .. } = judged {
+        segments.push(fold_segment(&learnt.tested));
+    }
     Ok(Context {
         title: format!("Renewal risk: {}", source.name),
         outcome,
         subjects: "accounts".to_owned(),
         data: data_summary(source, rows, renewals),
-        protocol: protocol(rows, roles, learnt, config),
+        protocol: match judged {
+            Judged::LaterBlock(roles) => protocol(rows, roles, learnt, config),
+            Judged::Folds { named, source } => folds_protocol(rows, named, source, learnt, config),
+        },
         rules,
-        segments: segments(&rows.data.table, &learnt.tested.rows),
+        segments,
         notes,
         warnings,
     })
@@ -120,17 +148,100 @@ fn data_summary(source: &HistorySource, rows: &HistoryRows, renewals: Renewals) 
     }
 }
 
-fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config) -> Protocol {
-    let block = &roles.block;
-    let labels = &rows.data.labels;
-    let part = |name: &str, part: &[usize]| Block {
+/// A warning where the learner was chosen without regard to time.
+fn few_churned(rows: &HistoryRows, roles: &Roles) -> Vec<String> {
+    if roles.plan != SelectionPlan::AccountFolds {
+        return Vec::new();
+    }
+    vec![format!(
+        "Too few churned rows ({} in the development block) for rolling origins: the learner was chosen by \
+         account folds alone, whose training rows may be later than the rows judged. The test block is not \
+         touched by this.",
+        n_positives(&rows.data.labels, &roles.block.development)
+    )]
+}
+
+/// A warning where the given folds tell a row's account to those that judge it.
+fn parted(named: &NamedFolds) -> Vec<String> {
+    if named.n_parted == 0 {
+        return Vec::new();
+    }
+    vec![format!(
+        "{} accounts, or accounts with their parent, have rows in several folds: they were learnt from and judged at \
+         once, so that the figures are too good.",
+        count(named.n_parted)
+    )]
+}
+
+/// What the report says of the rows `part`.
+fn part(rows: &HistoryRows, name: &str, part: &[usize]) -> Block {
+    Block {
         name: name.to_owned(),
         first: part.iter().map(|&row| rows.times[row].as_of).min(),
         last: part.iter().map(|&row| rows.times[row].as_of).max(),
         rows: part.len(),
         accounts: part.iter().map(|&row| rows.data.groups[row]).collect::<BTreeSet<_>>().len(),
-        positives: n_positives(labels, part),
-    };
+        positives: n_positives(&rows.data.labels, part),
+    }
+}
+
+fn folds_protocol(
+    rows: &HistoryRows,
+    named: &NamedFolds,
+    source: &str,
+    learnt: &Learnt,
+    config: &Config,
+) -> Protocol {
+    let mean_auc = mean_auc(&by_fold(&rows.data, &learnt.tested));
+    let mut lines = nested_lines(learnt, &format!("of {source}"), mean_auc);
+    lines.push(
+        "Folds disregard time: a row may be judged by what was learnt from later rows of other accounts. Without \
+         --folds, later rows judge."
+            .to_owned(),
+    );
+    Protocol {
+        lines,
+        blocks: vec![part(rows, "all rows, out of fold", &named.rows)],
+        folds: learnt.tested.splits.len(),
+        purge_days: None,
+        seeds: vec![Seed { of: "folds, learners, bootstrap".to_owned(), value: config.training.seed }],
+    }
+}
+
+/// The protocol of outer folds in sentences; `folds` says where they come from.
+#[must_use]
+pub fn nested_lines(learnt: &Learnt, folds: &str, mean_auc: Option<f64>) -> Vec<String> {
+    let n_folds = learnt.tested.splits.len();
+    let mut lines = vec![
+        format!(
+            "Outer folds: {n_folds}, {folds}. Each row is judged once, by a procedure that never saw its fold."
+        ),
+        "Inside each training part, folds of its own (a third of the rows where it is large) choose the learner, its \
+         boosting rounds and the calibration; nothing is chosen, encoded or calibrated with a row that is then judged."
+            .to_owned(),
+        format!(
+            "Chosen in the outer folds: {}.",
+            learnt.tested.winners.iter().map(|winner| winner.describe()).collect::<Vec<_>>().join("; ")
+        ),
+        "The published model is chosen once more over all folds, calibrated on out-of-fold margins of all rows and \
+         fitted on all rows; the figures belong to the procedure, the table of learners to the published model."
+            .to_owned(),
+    ];
+    if let Some(mean) = mean_auc {
+        lines.push(format!("Mean AUC over the {n_folds} folds: {mean:.4}."));
+    }
+    lines
+}
+
+/// The outer fold of each judged row, to show the figures by.
+#[must_use]
+pub fn fold_segment(tested: &Tested) -> (String, Vec<String>) {
+    let of_split = |(fold, split): (usize, &Split)| vec![(fold + 1).to_string(); split.validate.len()];
+    ("fold".to_owned(), tested.splits.iter().enumerate().flat_map(of_split).collect())
+}
+
+fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config) -> Protocol {
+    let block = &roles.block;
     let folds = learnt.tested.splits.len();
     let chosen = match &roles.plan {
         SelectionPlan::RollingOrigins(starts) => {
@@ -176,7 +287,7 @@ fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config)
     let last_learnt = block.development.iter().map(|&row| rows.times[row].as_of).max();
     Protocol {
         lines,
-        blocks: vec![part("development", &block.development), part("test", &block.test)],
+        blocks: vec![part(rows, "development", &block.development), part(rows, "test", &block.test)],
         folds,
         purge_days: last_learnt.map(|last| block.start.days_since(last)),
         seeds: vec![Seed { of: "folds, learners, bootstrap".to_owned(), value: config.training.seed }],
@@ -186,7 +297,7 @@ fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config)
 /// The rules on the judged rows, and notes on those that say nothing here.
 fn rules(
     rows: &HistoryRows,
-    roles: &Roles,
+    learnt_from: &[usize],
     learnt: &Learnt,
     policy: &Policy,
     seed: u64,
@@ -195,7 +306,7 @@ fn rules(
     let splits = &learnt.tested.splits;
     let mut rules = vec![base_rate(&rows.data, splits)];
     let mut notes = Vec::new();
-    let development = benchmarks(policy, table, &roles.block.development)?;
+    let development = benchmarks(policy, table, learnt_from)?;
     let health = overall_health(policy, &development, table);
     let last_use = match table.column(LAST_USE) {
         Some(Column::Number(values)) => values.clone(),

@@ -5,7 +5,7 @@
 
 pub mod alarm;
 pub mod baseline;
-mod blend;
+pub mod budget;
 pub mod candidates;
 pub mod cli;
 pub mod columns;
@@ -13,11 +13,13 @@ pub mod commands;
 pub mod config;
 pub mod error;
 pub mod evaluate;
+pub mod finished;
 pub mod groups;
 pub mod history;
 pub mod judgement;
 pub mod learning;
 pub mod pipeline;
+pub mod predictions;
 pub mod prepared;
 pub mod procedure;
 pub mod progress;

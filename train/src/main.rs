@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
 use holdfast_features::Timestamp;
@@ -12,7 +13,7 @@ use holdfast_train::progress::Progress;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match commands::run(&cli.command, now(), &Progress::on_stderr()) {
+    match commands::run(&cli.command, now(), since_start, &Progress::on_stderr()) {
         Ok(answer) => print(&answer.text, answer.verdict),
         Err(error) => {
             eprintln_error(&error);
@@ -26,6 +27,13 @@ fn main() -> ExitCode {
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The clock of a time budget.
+#[expect(clippy::disallowed_methods, reason = "a binary's main knows the clock")]
+fn since_start() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 /// A reader that closes the pipe early (`| head`) has seen enough; any other failure is one.

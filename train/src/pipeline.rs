@@ -1,20 +1,23 @@
 //! A training run on a history, a line a stage.
 
 use holdfast_features::snapshot::{Framing, Question, Snapshot};
-use holdfast_features::{Role, Timestamp};
+use holdfast_features::{Role, Timestamp, read};
 use holdfast_models::{ModelName, Provenance, ProvenanceKind};
 
 use crate::TrainError;
+use crate::budget::{Budget, Clock};
 use crate::candidates::candidates;
 use crate::cli::RunArgs;
 use crate::config::Config;
+use crate::finished::Finished;
 use crate::history::HistorySource;
-use crate::judgement::{context, data_line};
+use crate::judgement::{Judged, context, data_line};
+use crate::predictions;
 use crate::prepared::check_classes;
-use crate::procedure::later_block;
+use crate::procedure::{Means, later_block, nested};
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
-use crate::rows::{HistoryRows, Roles, labelled};
+use crate::rows::{HistoryRows, NamedFolds, Roles, labelled};
 use crate::summary::{by_fold, headline, report};
 use holdfast_actions::standing::benchmarks;
 
@@ -26,22 +29,49 @@ const DEFAULT_NAME: &str = "churn";
 ///
 /// # Errors
 /// Whatever ends the run; nothing is published then.
-pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String, TrainError> {
+pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) -> Result<String, TrainError> {
+    let budget = Budget::new(args.effort.budget, clock);
+    let finished = Finished::at(args.effort.resume.as_deref())?;
     let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
     let training = &config.training;
     let name: ModelName =
         args.name.as_deref().or(training.name.as_deref()).unwrap_or(DEFAULT_NAME).parse()?;
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
-    let snapshots = labelled(source.training_snapshots(&config, args.snapshots.as_deref())?);
-    check_snapshots(&source, &snapshots, &config)?;
+    let given = source.training_snapshots(&config, args.snapshots.as_deref())?;
+    let folds = match &args.folds {
+        Some(path) => Some((read::folds_file(path, given.len())?, path)),
+        None => None,
+    };
+    let (snapshots, positions) = labelled(given);
+    match &folds {
+        Some(_) => check_decided(&source, &snapshots, &config)?,
+        None => check_snapshots(&source, &snapshots, &config)?,
+    }
     let specs = source.specs(&config)?;
     let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
-    let roles = Roles::of(&rows.snapshots, training)
-        .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?;
+    let judged = match folds {
+        Some((named, path)) => Judged::Folds {
+            named: NamedFolds::new(&named, &positions, &rows.data.groups),
+            source: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        },
+        None => Judged::LaterBlock(
+            Roles::of(&rows.snapshots, training)
+                .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?,
+        ),
+    };
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
-    let candidates = candidates(&training.learners, roles.block.development.len(), n_features)?;
-    let learnt = later_block(&rows.data, &roles.later_block(), &candidates, &training.select(), progress)?;
-    let context = context(&source, &rows, &roles, &learnt, &config)?;
+    let candidates = |n_rows: usize| candidates(&training.learners, n_rows, n_features);
+    let means = Means { options: &training.select(), budget: &budget, finished: &finished, progress };
+    let learnt = match &judged {
+        Judged::LaterBlock(roles) => {
+            let candidates = candidates(roles.block.development.len())?;
+            later_block(&rows.data, &roles.later_block(), &candidates, &means)?
+        }
+        Judged::Folds { named, .. } => {
+            nested(&rows.data, &named.rows, &named.folds, &candidates(named.rows.len())?, &means)?
+        }
+    };
+    let context = context(&source, &rows, &judged, &learnt, &config)?;
     let report = report(&rows.data, &learnt, context, &training.evaluate())?;
     let text = format!(
         "{}: {}{}",
@@ -49,6 +79,9 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
         data_line(&report.data, &report.outcome, rows.is_weighted()),
         headline(&report, &by_fold(&rows.data, &learnt.tested))
     );
+    if let Some(path) = &args.predictions {
+        predictions::write(path, &learnt.tested, &positions, |judged| rows.keys(judged))?;
+    }
     let all: Vec<usize> = (0..rows.data.labels.len()).collect();
     let today = source.observe(source.recent(&config), &specs, progress)?;
     let published = publish(Publication {
@@ -75,6 +108,15 @@ pub(crate) fn check_snapshots(
     labelled: &[Snapshot],
     config: &Config,
 ) -> Result<(), TrainError> {
+    check_decided(source, labelled, config)?;
+    match Roles::of(labelled, &config.training) {
+        Some(_) => Ok(()),
+        None => Err(no_test_block(source, labelled, config)),
+    }
+}
+
+/// Refuses snapshots of which none, or only one kind, is decided.
+fn check_decided(source: &HistorySource, labelled: &[Snapshot], config: &Config) -> Result<(), TrainError> {
     if labelled.is_empty() {
         let n_open = crate::judgement::renewals(source, config).open;
         return Err(TrainError::NothingDecided { source_name: source.name.clone(), n_open });
@@ -82,11 +124,7 @@ pub(crate) fn check_snapshots(
     let labels: Vec<f64> =
         labelled.iter().map(|snapshot| f64::from(u8::from(snapshot.label == Some(true)))).collect();
     let rows: Vec<usize> = (0..labels.len()).collect();
-    check_classes(&source.name, &labels, &rows, config.training.min_positives)?;
-    match Roles::of(labelled, &config.training) {
-        Some(_) => Ok(()),
-        None => Err(no_test_block(source, labelled, config)),
-    }
+    check_classes(&source.name, &labels, &rows, config.training.min_positives)
 }
 
 fn no_test_block(source: &HistorySource, labelled: &[Snapshot], config: &Config) -> TrainError {

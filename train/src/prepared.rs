@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use holdfast_features::read::{self, Prepared, PreparedColumns};
-use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_models::{BaseRates, Benchmarks, ModelName, Provenance, ProvenanceKind, benchmark};
 
 use crate::TrainError;
 use crate::baseline;
+use crate::budget::{Budget, Clock};
 use crate::candidates::candidates;
 use crate::cli::TableArgs;
 use crate::columns::{count, percent, share};
 use crate::config::{Config, TrainingConfig};
 use crate::evaluate::group_codes;
+use crate::finished::Finished;
 use crate::learning::LearningRows;
-use crate::procedure::{Learnt, Tested, nested};
+use crate::predictions;
+use crate::procedure::{Learnt, Means, nested};
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
 use crate::report::{Block, DataSummary, FeatureGroup, Protocol, Seed, TableSummary};
@@ -26,7 +28,9 @@ use crate::summary::{Context, by_fold, headline, mean_auc, report};
 ///
 /// # Errors
 /// Whatever ends the run; nothing is published then.
-pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError> {
+pub fn train(args: &TableArgs, clock: Clock, progress: &Progress) -> Result<String, TrainError> {
+    let budget = Budget::new(args.effort.budget, clock);
+    let finished = Finished::at(args.effort.resume.as_deref())?;
     let config = Config::load(args.config.as_deref())?;
     let name: ModelName = model_name(args, &config).parse()?;
     let table = read_table(args, progress)?;
@@ -38,7 +42,8 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
     };
     check_classes(&source_name, &data.labels, &rows, config.training.min_positives)?;
     let candidates = candidates(&config.training.learners, rows.len(), data.table.specs().len())?;
-    let learnt = nested(&data, &rows, &folds, &candidates, &config.training.select(), progress)?;
+    let means = Means { options: &config.training.select(), budget: &budget, finished: &finished, progress };
+    let learnt = nested(&data, &rows, &folds, &candidates, &means)?;
     let figures = by_fold(&data, &learnt.tested);
     let context = context(args, &table, &data, &rows, &learnt, mean_auc(&figures), config.training.seed);
     let report = report(&data, &learnt, context, &config.training.evaluate())?;
@@ -52,7 +57,8 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         headline(&report, &figures),
     );
     if let Some(path) = &args.predictions {
-        write_predictions(path, &learnt.tested)?;
+        let numbers: Vec<usize> = (0..data.labels.len()).collect();
+        predictions::write(path, &learnt.tested, &numbers, |_| Vec::new())?;
     }
     let published = publish(Publication {
         registry: &args.registry,
@@ -167,22 +173,7 @@ fn context(
         None if args.group.is_some() => "stratified by label, rows of one group never parted".to_owned(),
         None => "stratified by label".to_owned(),
     };
-    let mut lines = vec![
-        format!("Outer folds: {n_folds}, {fold_source}. Each row is judged once, by a procedure that never saw its fold."),
-        "Inside each training part, folds of its own (a third of the rows where it is large) choose the learner, its \
-         boosting rounds and the calibration; nothing is chosen, encoded or calibrated with a row that is then judged."
-            .to_owned(),
-        format!(
-            "Chosen in the outer folds: {}.",
-            learnt.tested.winners.iter().map(|winner| winner.describe()).collect::<Vec<_>>().join("; ")
-        ),
-        "The published model is chosen once more over all folds, calibrated on out-of-fold margins of all rows and \
-         fitted on all rows; the figures belong to the procedure, the table of learners to the published model."
-            .to_owned(),
-    ];
-    if let Some(mean) = mean_auc {
-        lines.push(format!("Mean AUC over the {n_folds} folds: {mean:.4}."));
-    }
+    let lines = crate::judgement::nested_lines(learnt, &fold_source, mean_auc);
     let mut notes = table.notes.clone();
     if rows.len() < table.labels.len() {
         notes.push(format!(
@@ -190,10 +181,6 @@ fn context(
             count(rows.len()),
             count(table.labels.len())
         ));
-    }
-    let mut segment = Vec::with_capacity(rows.len());
-    for (fold, split) in learnt.tested.splits.iter().enumerate() {
-        segment.extend(vec![(fold + 1).to_string(); split.validate.len()]);
     }
     Context {
         title: format!("Churn risk: {source}"),
@@ -236,24 +223,10 @@ fn context(
             seeds: vec![Seed { of: "folds, learners, bootstrap".to_owned(), value: seed }],
         },
         rules: vec![baseline::base_rate(data, &learnt.tested.splits)],
-        segments: vec![("fold".to_owned(), segment)],
+        segments: vec![crate::judgement::fold_segment(&learnt.tested)],
         notes,
         warnings: Vec::new(),
     }
-}
-
-/// `row,probability`, in the order of the rows.
-fn write_predictions(path: &Path, tested: &Tested) -> Result<(), TrainError> {
-    let mut pairs: Vec<(usize, f64)> =
-        tested.rows.iter().copied().zip(tested.probabilities.iter().copied()).collect();
-    pairs.sort_by_key(|&(row, _)| row);
-    let rows = pairs.iter().map(|&(row, _)| i64::try_from(row).unwrap_or(i64::MAX)).collect();
-    let probabilities = pairs.into_iter().map(|(_, probability)| probability).collect();
-    let columns = [
-        OutputColumn::new("row", Values::Integer(rows)),
-        OutputColumn::new("probability", Values::Number(probabilities)),
-    ];
-    Ok(write::table(path, &columns)?)
 }
 
 fn model_name(args: &TableArgs, config: &Config) -> String {

@@ -5,9 +5,11 @@ use holdfast_models::probability::sigmoid;
 use holdfast_models::{Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
+use crate::budget::Budget;
+use crate::finished::Finished;
 use crate::learning::{Chosen, LearningRows, OutOfFold};
 use crate::progress::Progress;
-use crate::select::{SelectOptions, Selection, n_fits, select};
+use crate::select::{Effort, SelectOptions, Selection, n_fits, select};
 use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
 
 /// Inner folds of a prepared table.
@@ -18,6 +20,22 @@ const LARGE: usize = 20_000;
 /// The folds of a large table, of which the first [`JUDGING_FOLDS`] judge.
 const FOLDS_LARGE: usize = 6;
 const JUDGING_FOLDS: usize = 2;
+
+/// The share of a selection's time that fitting and judging what it chose takes besides, at most.
+const AFTER_CHOOSING: f64 = 0.2;
+
+/// What a run goes by, beside its rows and candidates.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// How the selection goes about it.
+    pub options: &'a SelectOptions,
+    /// The run's time.
+    pub budget: &'a Budget,
+    /// Fits of earlier runs.
+    pub finished: &'a Finished,
+    /// Where to say how far it is.
+    pub progress: &'a Progress,
+}
 
 /// Rows that the procedure never saw, with its probabilities for them.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,11 +87,15 @@ pub fn later_block(
     data: &LearningRows,
     roles: &LaterBlock<'_>,
     candidates: &[Candidate],
-    options: &SelectOptions,
-    progress: &Progress,
+    means: &Means<'_>,
 ) -> Result<Learnt, TrainError> {
+    let &Means { options, budget, finished, progress } = means;
+    let finished = &finished.on(data);
     let stage = progress.stage("choosing a learner", n_fits(data, roles.splits, candidates.len(), options));
-    let selection = select(data, roles.splits, roles.folds, candidates, options, &stage)?;
+    // Judging fits what was chosen once for each fold.
+    let allowance = budget.share(1.0 / (1.0 + 2.0 * AFTER_CHOOSING));
+    let effort = Effort { budget, allowance, finished };
+    let selection = select(data, roles.splits, roles.folds, candidates, options, &effort, &stage)?;
     drop(stage);
     let winner = selection.chosen.clone();
     let stage = progress.stage("judging on later rows", 0);
@@ -106,10 +128,16 @@ pub fn nested(
     rows: &[usize],
     folds: &[usize],
     candidates: &[Candidate],
-    options: &SelectOptions,
-    progress: &Progress,
+    means: &Means<'_>,
 ) -> Result<Learnt, TrainError> {
+    let &Means { options, budget, finished, progress } = means;
+    let finished = &finished.on(data);
     let outer = by_fold(folds, rows);
+    // This selection's part of what is left, when so many are still to come.
+    let effort = |n_left: usize| {
+        let allowance = budget.share(1.0 / ((1.0 + AFTER_CHOOSING) * as_f64(n_left)));
+        Effort { budget, allowance, finished }
+    };
     let mut tested = Tested::empty();
     for split in &outer {
         let fold = folds[split.validate[0]];
@@ -121,11 +149,12 @@ pub fn nested(
         let (inner_folds, inner) = inner_splits(data, &split.train, seed);
         let name = format!("outer fold {}", tested.splits.len() + 1);
         let stage = progress.stage(&name, n_fits(data, &inner, candidates.len(), &options));
-        let chosen = select(data, &inner, &inner_folds, candidates, &options, &stage)?;
+        let effort = effort(outer.len() + 1 - tested.splits.len());
+        let chosen = select(data, &inner, &inner_folds, candidates, &options, &effort, &stage)?;
         tested.judge(data, split.clone(), &chosen.chosen, &chosen.out_of_fold, seed)?;
     }
     let stage = progress.stage("choosing on all rows", n_fits(data, &outer, candidates.len(), options));
-    let selection = select(data, &outer, folds, candidates, options, &stage)?;
+    let selection = select(data, &outer, folds, candidates, options, &effort(1), &stage)?;
     drop(stage);
     let winner = selection.chosen.clone();
     let (model, calibration) =
@@ -205,4 +234,9 @@ fn inner_splits(data: &LearningRows, rows: &[usize], seed: u64) -> (Vec<usize>, 
         by_fold(&folds, rows)
     };
     (folds, splits)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a handful of selections")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
 }

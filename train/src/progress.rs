@@ -14,6 +14,7 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Stage {
     bar: ProgressBar,
+    name: String,
 }
 
 impl Progress {
@@ -45,7 +46,7 @@ impl Progress {
         if !bar.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Stage { bar }
+        Stage { bar, name: name.to_owned() }
     }
 }
 
@@ -63,6 +64,11 @@ impl Stage {
     /// `n` steps are done in all.
     pub fn at(&self, n: u64) {
         self.bar.set_position(n);
+    }
+
+    /// Says `more` after the stage's name.
+    pub fn say(&self, more: &str) {
+        self.bar.set_message(format!("{}{more}", self.name));
     }
 }
 

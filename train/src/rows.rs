@@ -1,7 +1,10 @@
 //! Labelled snapshots → the rows to learn from, and which of them choose and which judge.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use holdfast_features::Timestamp;
 use holdfast_features::snapshot::{Framing, Snapshot};
+use holdfast_features::write::{OutputColumn, Values};
 use holdfast_models::BaseRates;
 
 use crate::config::TrainingConfig;
@@ -53,12 +56,50 @@ pub enum SelectionPlan {
     AccountFolds,
 }
 
-/// The labelled ones of `snapshots`, ordered by observation date and account.
+/// The labelled ones of `snapshots`, ordered by observation date and account, and the position of each among those given.
 #[must_use]
-pub fn labelled(mut snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
-    snapshots.retain(|snapshot| snapshot.label.is_some());
-    snapshots.sort_by(|a, b| (a.as_of, &a.account_id, a.term_end).cmp(&(b.as_of, &b.account_id, b.term_end)));
-    snapshots
+pub fn labelled(snapshots: Vec<Snapshot>) -> (Vec<Snapshot>, Vec<usize>) {
+    let mut labelled: Vec<(Snapshot, usize)> =
+        snapshots.into_iter().zip(0..).filter(|(snapshot, _)| snapshot.label.is_some()).collect();
+    labelled.sort_by(|(a, _), (b, _)| {
+        (a.as_of, &a.account_id, a.term_end).cmp(&(b.as_of, &b.account_id, b.term_end))
+    });
+    labelled.into_iter().unzip()
+}
+
+/// The rows of a history that take part where a file names their folds, and the fold of every row.
+#[derive(Debug, Clone)]
+pub struct NamedFolds {
+    /// The rows that the file names, ascending.
+    pub rows: Vec<usize>,
+    /// The fold of each row of the history; 0, which nobody reads, where the file does not name it.
+    pub folds: Vec<usize>,
+    /// Rows that the file names and that have no label.
+    pub n_open: usize,
+    /// Groups of accounts with rows in several folds.
+    pub n_parted: usize,
+}
+
+impl NamedFolds {
+    /// Takes `named`, the fold of each position of a snapshots file, over to the labelled rows, whose `positions` are
+    /// given; `groups` names the group of each row.
+    #[must_use]
+    pub fn new(named: &[(usize, usize)], positions: &[usize], groups: &[u32]) -> Self {
+        let by_position: BTreeMap<usize, usize> = named.iter().copied().collect();
+        let of_row: Vec<Option<usize>> =
+            positions.iter().map(|position| by_position.get(position).copied()).collect();
+        let rows: Vec<usize> = (0..of_row.len()).filter(|&row| of_row[row].is_some()).collect();
+        let mut folds_of: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+        for &row in &rows {
+            folds_of.entry(groups[row]).or_default().extend(of_row[row]);
+        }
+        Self {
+            n_open: named.len() - rows.len(),
+            n_parted: folds_of.values().filter(|folds| folds.len() > 1).count(),
+            folds: of_row.into_iter().map(Option::unwrap_or_default).collect(),
+            rows,
+        }
+    }
 }
 
 impl HistoryRows {
@@ -76,6 +117,18 @@ impl HistoryRows {
         };
         let times = times(&snapshots);
         Self { snapshots, data, times }
+    }
+
+    /// Account and date of the given rows, for a file.
+    #[must_use]
+    pub fn keys(&self, rows: &[usize]) -> Vec<OutputColumn> {
+        let of = |row: &usize| &self.snapshots[*row];
+        let accounts = rows.iter().map(|row| Some(of(row).account_id.clone())).collect();
+        let dates = rows.iter().map(|row| Some(of(row).as_of)).collect();
+        vec![
+            OutputColumn::new("account_id", Values::Text(accounts)),
+            OutputColumn::new("as_of", Values::Time(dates)),
+        ]
     }
 
     /// Whether rows count differently.
@@ -143,5 +196,18 @@ impl Roles {
             test: &self.block.test,
             splits: &self.splits,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_of_a_file_find_their_rows() {
+        // Rows of the file, in the order of the history: its second, its fourth, its first; the third has no label.
+        let found = NamedFolds::new(&[(0, 3), (2, 4), (3, 4)], &[1, 3, 0], &[7, 8, 8]);
+        assert_eq!((found.rows, found.folds), (vec![1, 2], vec![0, 4, 3]));
+        assert_eq!((found.n_open, found.n_parted), (1, 1));
     }
 }

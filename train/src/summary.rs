@@ -21,7 +21,7 @@ use crate::report::{
     CalibrationSummary, CandidateOutcome, CandidateResult, DataSummary, DimensionImportance, Importance,
     NamedEvaluation, Protocol, Report,
 };
-use crate::select::{Selection, sample};
+use crate::select::{Explainable, Selection, sample};
 use crate::shapes;
 
 /// Rows whose explanations are averaged into the importance of features.
@@ -163,16 +163,50 @@ fn settings(candidate: &Candidate) -> String {
 
 fn selection_notes(selection: &Selection) -> Vec<String> {
     let mut notes = Vec::new();
-    if !selection.screened_out.is_empty() {
+    if !selection.rungs.is_empty() {
+        let rungs: Vec<String> = (selection.rungs.iter())
+            .map(|rung| {
+                let splits = if rung.n_splits == 1 { "split" } else { "splits" };
+                let (candidates, rows) = (rung.n_candidates, count(rung.n_rows));
+                format!("{candidates} on {} {splits} of up to {rows} rows", rung.n_splits)
+            })
+            .collect();
+        notes.push(format!(
+            "Successive halving of the candidates: {}, then {} on all.",
+            rungs.join(", "),
+            selection.standings.len()
+        ));
+    }
+    if !selection.dropped.is_empty() {
         let names: Vec<String> = selection
-            .screened_out
+            .dropped
             .iter()
             .map(|(candidate, loss)| format!("{} ({loss:.4})", candidate.describe()))
             .collect();
         notes.push(format!(
-            "Dropped by the screening, one fit each on a part of the rows (uncalibrated log loss): {}.",
+            "Dropped by the halving, fitted on a part of the rows (uncalibrated log loss): {}.",
             names.join(", ")
         ));
+    }
+    if !selection.untried.is_empty() {
+        let names: Vec<String> = selection.untried.iter().map(Candidate::describe).collect();
+        notes.push(format!(
+            "The time budget left none for {} candidates, or none for all rows: {}. With more time, or on a faster \
+             machine, another one may be chosen.",
+            names.len(),
+            names.join(", ")
+        ));
+    }
+    match &selection.explainable {
+        Some(Explainable { candidate, worse, standard_error }) => notes.push(format!(
+            "Explainable choice, the simplest candidate within one standard error of the best: {} (log loss higher by \
+             {worse:.4}, standard error {standard_error:.4}). `training.choice = \"explainable\"` makes it the model.",
+            candidate.describe()
+        )),
+        None => notes.push(
+            "No single candidate is within one standard error of the blend, so there is no explainable choice."
+                .to_owned(),
+        ),
     }
     for (candidate, error) in &selection.failed {
         notes.push(format!("{} could not be fitted: {error}.", candidate.describe()));

@@ -22,9 +22,9 @@ use crate::boost::slopes::{Slopes, Sums};
 use crate::boost::split::{Asked, Rules, Split, UNBOUNDED};
 use crate::boost::{BoostModel, Monotone};
 use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
-use crate::fit::{FitError, FittedClassifier, TrainingRows};
+use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows, Watched};
 use crate::model::Classifier;
-use crate::probability::{log_loss, logit};
+use crate::probability::logit;
 
 /// Codes of a column.
 const CODES: usize = 256;
@@ -36,21 +36,10 @@ const BLOCK: usize = 1 << 13;
 pub struct AdditiveModel {
     /// One tree a column: the shape.
     pub(crate) sum: BoostModel,
-    /// How it came to be, where fewer sweeps may be asked for.
-    #[serde(skip)]
-    sweeps: Option<Sweeps>,
-}
-
-/// The steps of each sweep.
-#[derive(Debug, Clone, PartialEq)]
-struct Sweeps {
-    steps: Vec<Vec<Step>>,
-    /// For each column the ends of its bins but the last.
-    ends: Vec<Vec<f64>>,
 }
 
 /// What a turn of a column adds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 struct Step {
     column: usize,
     /// The last bin of the left side.
@@ -60,36 +49,23 @@ struct Step {
     missing: f64,
 }
 
-/// Some rows with what is known of them so far.
-struct Scored {
-    codes: Codes,
-    labels: Vec<f64>,
-    weights: Vec<f64>,
-    margins: Vec<f64>,
-}
-
 /// Fits checked parameters to checked rows.
 pub(crate) fn fit(
     params: &ValidParams,
     training: &TrainingRows<'_>,
     seed: u64,
 ) -> Result<FittedClassifier, FitError> {
-    run(params, training, None, seed).map(|(mut fitted, _)| {
-        if let Classifier::Additive(model) = &mut fitted.classifier {
-            model.sweeps = None;
-        }
-        fitted
-    })
+    run(params, training, None, seed).map(|(fitted, _)| fitted)
 }
 
-/// As [`fit`], with the mean log loss on `validation` after each sweep.
-pub(crate) fn fit_with_curve(
+/// The margins of `validation` along the sweeps; ends early where more sweeps have long made them worse.
+pub(crate) fn checkpoints(
     params: &ValidParams,
     training: &TrainingRows<'_>,
     validation: &TrainingRows<'_>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
-    run(params, training, Some(validation), seed)
+) -> Result<Vec<Checkpoint>, FitError> {
+    run(params, training, Some(validation), seed).map(|(_, checkpoints)| checkpoints)
 }
 
 fn run(
@@ -97,7 +73,7 @@ fn run(
     training: &TrainingRows<'_>,
     validation: Option<&TrainingRows<'_>>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
+) -> Result<(FittedClassifier, Vec<Checkpoint>), FitError> {
     let params = params.params();
     let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
     let encoder = Encoder::Tree(encoder);
@@ -107,72 +83,74 @@ fn run(
     }
     let (labels, weights) = training.targets();
     let bins = Bins::fit(&columns, &weights, params.max_bins, seed);
-    let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
-    let base = logit(positive / weights.iter().sum::<f64>());
-    let scored = |columns: &[Vec<f64>], labels: Vec<f64>, weights| Scored {
-        codes: bins.codes(columns),
-        margins: vec![base; labels.len()],
-        labels,
-        weights,
-    };
-    let mut validation = validation.map(|validation| {
-        let (labels, weights) = validation.targets();
-        scored(&encoder.encode_columns(validation.table, validation.rows), labels, weights)
-    });
-    let mut training_rows = scored(&columns, labels, weights);
+    let codes = bins.codes(&columns);
     drop(columns);
+    let mut watched = validation.map(|validation| {
+        let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
+        (codes, Watched::new(validation))
+    });
     let orders: Vec<Order> = match params.monotone {
         Monotone::Declared => encoder.orders(training.table.specs()),
         Monotone::Free => vec![Order::Free; width],
     };
-    let mut slopes = Slopes::new(&training_rows.weights);
+    let mut slopes = Slopes::new(&weights);
     let of_steps = params.steps();
     let rules = Rules { params: &of_steps, units: slopes.units(), orders: &orders };
-    let all: Vec<usize> = (0..width).collect();
-    let turns: Vec<Lanes> = all
+    let turns: Vec<Lanes> = (0..width)
+        .collect::<Vec<usize>>()
         .chunks(LANES)
         .map(|columns| {
             let n_known = columns.iter().map(|&column| bins.n_known(column)).collect();
-            Lanes::of(&training_rows.codes, columns.to_vec(), n_known)
+            Lanes::of(&codes, columns.to_vec(), n_known)
         })
         .collect();
-    let mut histograms: Vec<Histogram> = turns.iter().take(1).map(Histogram::new).collect();
-    let mut curve = Vec::new();
-    let mut steps = Vec::with_capacity(params.rounds);
+    let mut histograms: Vec<Histogram> = Vec::new();
+    let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
+    let base = logit(positive / weights.iter().sum::<f64>());
+    let mut margins = vec![base; labels.len()];
+    let mut shapes: Vec<Shape> = (0..width).map(|column| Shape::flat(column, bins.ends(column))).collect();
     for sweep in 0..params.rounds {
-        let rows = sampled(training_rows.labels.len(), params.row_fraction, seed, sweep);
-        let mut of_sweep = Vec::new();
+        let rows = sampled(labels.len(), params.row_fraction, seed, sweep);
         for lanes in &turns {
-            slopes.set(&training_rows.margins, &training_rows.labels, &training_rows.weights);
+            slopes.set(&margins, &labels, &weights);
             let mut histogram = histograms.pop().unwrap_or_else(|| Histogram::new(lanes));
             histogram.count(lanes, &rows, slopes.rows(), &mut histograms);
-            let sums = histogram.total(lanes);
+            let asked = Asked { sums: histogram.total(lanes), bounds: UNBOUNDED };
             let counted = histogram.table(0).iter().zip(lanes.group(0));
-            let taken: Vec<Step> = counted
+            let steps: Vec<Step> = counted
                 .filter_map(|(counted, (column, n_known))| {
-                    let split =
-                        rules.best_of(Asked { sums, bounds: UNBOUNDED }, column, &counted[..=n_known])?;
-                    let step = || Step::of(&split, &rules, counted[n_known]);
-                    (split.gain >= params.min_gain).then(step)
+                    let split = rules.best_of(asked, column, &counted[..=n_known])?;
+                    (split.gain >= params.min_gain).then(|| Step::of(&split, &rules, counted[n_known]))
                 })
                 .collect();
             histograms.push(histogram);
-            training_rows.take(&taken, &bins);
-            if let Some(validation) = &mut validation {
-                validation.take(&taken, &bins);
-            }
-            of_sweep.extend(taken);
+            let tables: Vec<(usize, [f64; CODES])> = steps
+                .iter()
+                .map(|step| {
+                    shapes[step.column].add(step.bin, step.left, step.right, step.missing);
+                    (step.column, step.by_code(bins.n_known(step.column)))
+                })
+                .collect();
+            add(&tables, &codes, &mut margins);
         }
-        steps.push(of_sweep);
-        if let Some(Scored { margins, labels, weights, .. }) = &validation {
-            curve.push(log_loss(margins, labels, weights));
+        if let Some((codes, watched)) = &mut watched
+            && Watched::is_checkpoint(sweep + 1, params.rounds)
+        {
+            // From the shapes and not from the steps, so that they are the fitted model's margins to the last bit.
+            let tables: Vec<(usize, [f64; CODES])> =
+                shapes.iter().map(|shape| (shape.column, by_code(shape))).collect();
+            let mut margins = vec![base; watched.n_rows()];
+            add(&tables, codes, &mut margins);
+            if !watched.take_down(sweep + 1, margins) {
+                break;
+            }
         }
     }
-    let ends = all.iter().map(|&column| bins.ends(column).to_vec()).collect();
-    let sweeps = Sweeps { steps, ends };
-    let sum = sweeps.sum(base, params.rounds)?;
-    let classifier = Classifier::Additive(AdditiveModel { sum, sweeps: Some(sweeps) });
-    Ok((FittedClassifier { encoder, classifier }, curve))
+    let trees = shapes.iter().map(|shape| shape.tree(width)).collect::<Result<_, _>>();
+    let trees = trees.map_err(|error| FitError::Trees(error.to_string()))?;
+    let classifier = Classifier::Additive(AdditiveModel { sum: BoostModel { base, trees } });
+    let checkpoints = watched.map_or_else(Vec::new, |(_, watched)| watched.checkpoints());
+    Ok((FittedClassifier { encoder, classifier }, checkpoints))
 }
 
 /// The rows that a sweep sees, ascending; all where chance would leave none.
@@ -185,6 +163,25 @@ fn sampled(n_rows: usize, share: f64, seed: u64, sweep: usize) -> Vec<u32> {
     rng.set_stream(sweep as u64);
     let rows: Vec<u32> = all.clone().filter(|_| rng.random_bool(share)).collect();
     if rows.is_empty() { all.collect() } else { rows }
+}
+
+/// Adds to each margin what `tables` say for the row's codes of their columns, one column after the other.
+fn add(tables: &[(usize, [f64; CODES])], codes: &Codes, margins: &mut [f64]) {
+    margins.par_chunks_mut(BLOCK).enumerate().for_each(|(block, margins)| {
+        for (column, added) in tables {
+            for (margin, &code) in margins.iter_mut().zip(&codes.column(*column)[block * BLOCK..]) {
+                *margin += added[usize::from(code)];
+            }
+        }
+    });
+}
+
+/// What a shape adds by code: known values first, missing ones next.
+fn by_code(shape: &Shape) -> [f64; CODES] {
+    let mut added = [0.0; CODES];
+    added[..shape.values.len()].copy_from_slice(&shape.values);
+    added[shape.values.len()] = shape.missing;
+    added
 }
 
 impl Step {
@@ -210,60 +207,7 @@ impl Step {
     }
 }
 
-impl Scored {
-    /// Adds the steps to the margin of each row.
-    fn take(&mut self, steps: &[Step], bins: &Bins) {
-        let tables: Vec<(&[u8], [f64; CODES])> = steps
-            .iter()
-            .map(|step| (self.codes.column(step.column), step.by_code(bins.n_known(step.column))))
-            .collect();
-        self.margins.par_chunks_mut(BLOCK).enumerate().for_each(|(block, margins)| {
-            for (codes, added) in &tables {
-                for (margin, &code) in margins.iter_mut().zip(&codes[block * BLOCK..]) {
-                    *margin += added[usize::from(code)];
-                }
-            }
-        });
-    }
-}
-
-impl Sweeps {
-    /// The model after the first `rounds` sweeps.
-    fn sum(&self, base: f64, rounds: usize) -> Result<BoostModel, FitError> {
-        let mut shapes: Vec<Shape> = self
-            .ends
-            .iter()
-            .enumerate()
-            .map(|(column, ends)| Shape {
-                column,
-                values: vec![0.0; ends.len() + 1],
-                ends: ends.clone(),
-                missing: 0.0,
-            })
-            .collect();
-        for step in self.steps.iter().take(rounds).flatten() {
-            let shape = &mut shapes[step.column];
-            let (left, right) = shape.values.split_at_mut(step.bin + 1);
-            left.iter_mut().for_each(|value| *value += step.left);
-            right.iter_mut().for_each(|value| *value += step.right);
-            shape.missing += step.missing;
-        }
-        let width = shapes.len();
-        let trees = shapes.iter().map(|shape| shape.tree(width)).collect::<Result<_, _>>();
-        Ok(BoostModel { base, trees: trees.map_err(|error| FitError::Trees(error.to_string()))? })
-    }
-}
-
 impl AdditiveModel {
-    /// The model after its first `rounds` sweeps, at least one, where they are still known.
-    pub(crate) fn truncate(&mut self, rounds: usize) {
-        if let Some(sweeps) = self.sweeps.take()
-            && let Ok(sum) = sweeps.sum(self.sum.base, rounds.max(1))
-        {
-            self.sum = sum;
-        }
-    }
-
     /// The log-odds that no column has changed yet.
     #[must_use]
     pub fn base(&self) -> f64 {

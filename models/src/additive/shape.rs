@@ -16,6 +16,19 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Nothing yet, with steps between these ends.
+    pub(super) fn flat(column: usize, ends: &[f64]) -> Self {
+        Self { column, ends: ends.to_vec(), values: vec![0.0; ends.len() + 1], missing: 0.0 }
+    }
+
+    /// Adds `left` up to and including step `last_left`, `right` beyond it.
+    pub(super) fn add(&mut self, last_left: usize, left: f64, right: f64, missing: f64) {
+        let (below, above) = self.values.split_at_mut(last_left + 1);
+        below.iter_mut().for_each(|value| *value += left);
+        above.iter_mut().for_each(|value| *value += right);
+        self.missing += missing;
+    }
+
     /// What `value` (NaN where it is missing) adds.
     #[must_use]
     pub fn at(&self, value: f64) -> f64 {

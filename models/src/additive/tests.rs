@@ -1,6 +1,6 @@
 use super::*;
-use crate::fit::{Candidate, fit, fit_with_curve};
-use crate::probability::sigmoid;
+use crate::fit::{Candidate, checkpoints, fit};
+use crate::probability::{log_loss, sigmoid};
 use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind};
 
 const N: usize = 4_000;
@@ -68,22 +68,20 @@ fn shapes_are_the_terms_of_the_truth() {
 }
 
 #[test]
-fn the_curve_is_the_models_own_loss_and_fewer_sweeps_are_its_beginning() {
+fn a_checkpoint_has_the_margins_of_a_fit_with_as_many_sweeps() {
     let rows: Vec<usize> = (0..3_000).collect();
     let held_out: Vec<usize> = (3_000..N).collect();
     with_rows(&rows, |training| {
         let candidate = candidate(Params { rounds: 60, ..Params::default() });
-        let (fitted, curve) = fit_with_curve(&candidate, training, &held_out, 2).unwrap();
-        let curve = curve.unwrap();
-        assert_eq!(curve.len(), 60);
-        for rounds in [60, 20] {
-            let margins = fitted.clone().truncated(rounds).margins(training.table, &held_out);
-            let loss = log_loss(&margins, &training.labels[3_000..], &training.weights[3_000..]);
-            assert!((loss - curve[rounds - 1]).abs() < 1e-12);
+        let found = checkpoints(&candidate, training, &held_out, 2).unwrap();
+        let loss =
+            |at: usize| log_loss(&found[at].margins, &training.labels[3_000..], &training.weights[3_000..]);
+        assert!(loss(found.len() - 1) < loss(0));
+        for checkpoint in [&found[0], &found[10], &found[found.len() - 1]] {
+            let fitted = fit(&candidate.with_rounds(checkpoint.rounds.unwrap()), training, 2).unwrap();
+            let bits = |margins: &[f64]| margins.iter().map(|margin| margin.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&fitted.margins(training.table, &held_out)), bits(&checkpoint.margins));
         }
-        assert!(curve[59] < curve[19]);
-        let short = fit(&candidate.with_rounds(20), training, 2).unwrap();
-        assert_eq!(short, fitted.truncated(20));
     });
 }
 

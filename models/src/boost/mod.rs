@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 pub use params::{Monotone, Params, ValidParams};
 
 use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
-use crate::fit::{FitError, FittedClassifier, TrainingRows};
+use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows, Watched};
 use crate::model::Classifier;
-use crate::probability::{log_loss, logit};
+use crate::probability::logit;
 use crate::tree::{Tree, columns_tried};
 use bins::{Bins, Codes};
 use grow::Grower;
@@ -45,22 +45,21 @@ pub(crate) fn fit(
     run(params, training, None, seed).map(|(fitted, _)| fitted)
 }
 
-/// As [`fit`], with the mean log loss on `validation` after each round.
-pub(crate) fn fit_with_curve(
+/// The margins of `validation` along the rounds; ends early where more rounds have long made them worse.
+pub(crate) fn checkpoints(
     params: &ValidParams,
     training: &TrainingRows<'_>,
     validation: &TrainingRows<'_>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
-    run(params, training, Some(validation), seed)
+) -> Result<Vec<Checkpoint>, FitError> {
+    run(params, training, Some(validation), seed).map(|(_, checkpoints)| checkpoints)
 }
 
-/// Rows on which the loss is watched.
+/// Rows that the trees do not learn from, with their margins so far.
 struct Validation {
     codes: Codes,
-    labels: Vec<f64>,
-    weights: Vec<f64>,
     margins: Vec<f64>,
+    watched: Watched,
 }
 
 fn run(
@@ -68,7 +67,7 @@ fn run(
     training: &TrainingRows<'_>,
     validation: Option<&TrainingRows<'_>>,
     seed: u64,
-) -> Result<(FittedClassifier, Vec<f64>), FitError> {
+) -> Result<(FittedClassifier, Vec<Checkpoint>), FitError> {
     let params = params.params();
     let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
     let encoder = Encoder::Tree(encoder);
@@ -93,11 +92,10 @@ fn run(
     let mut model = BoostModel { base, trees: Vec::with_capacity(params.rounds) };
     let mut margins = vec![base; labels.len()];
     let mut validation = validation.map(|validation| {
-        let (labels, weights) = validation.targets();
+        let watched = Watched::new(validation);
         let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
-        Validation { codes, margins: vec![base; labels.len()], labels, weights }
+        Validation { codes, margins: vec![base; watched.n_rows()], watched }
     });
-    let mut curve = Vec::new();
     let mut lanes: Option<Lanes> = None;
     for round in 0..params.rounds {
         slopes.set(&margins, &labels, &weights);
@@ -113,14 +111,21 @@ fn run(
         lanes = Some(of_round);
         grown.rows.add(&grown.leaves(), &mut margins);
         grown.add_to(others, &codes, &mut margins);
-        if let Some(Validation { codes, labels, weights, margins }) = &mut validation {
-            grown.add_to(first_rows(labels.len()).collect(), codes, margins);
-            curve.push(log_loss(margins, labels, weights));
+        let mut goes_on = true;
+        if let Some(Validation { codes, margins, watched }) = &mut validation {
+            grown.add_to(first_rows(margins.len()).collect(), codes, margins);
+            if Watched::is_checkpoint(round + 1, params.rounds) {
+                goes_on = watched.take_down(round + 1, margins.clone());
+            }
         }
         let tree = Tree::new(grown.nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
         model.trees.push(tree);
+        if !goes_on {
+            break;
+        }
     }
-    Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, curve))
+    let checkpoints = validation.map_or_else(Vec::new, |validation| validation.watched.checkpoints());
+    Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, checkpoints))
 }
 
 /// What the tree of one round sees, ascending.
@@ -159,11 +164,6 @@ fn first_rows(n_rows: usize) -> std::ops::Range<u32> {
 impl BoostModel {
     pub(crate) fn raw(&self, row: &[f64]) -> f64 {
         self.trees.iter().fold(self.base, |margin, tree| margin + tree.predict(row))
-    }
-
-    /// Keeps the first `rounds` trees, at least one.
-    pub(crate) fn truncate(&mut self, rounds: usize) {
-        self.trees.truncate(rounds.max(1));
     }
 
     /// The trees, one a round.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::fit::{Candidate, fit, fit_with_curve};
-use crate::probability::sigmoid;
+use crate::fit::{Candidate, checkpoints, fit};
+use crate::probability::{log_loss, sigmoid};
 use crate::tree::Node;
 use holdfast_features::{Column, FeatureSpec, FeatureTable};
 use holdfast_features::{Direction, Kind};
@@ -93,7 +93,7 @@ fn the_same_bits_for_any_thread_count() {
 }
 
 #[test]
-fn the_curve_ends_at_the_models_own_loss_and_fewer_rounds_are_its_beginning() {
+fn a_checkpoint_has_the_margins_of_a_fit_with_as_many_rounds() {
     let (table, labels) = data(2_000);
     let rows: Vec<usize> = (0..1_500).collect();
     let held_out: Vec<usize> = (1_500..2_000).collect();
@@ -101,17 +101,29 @@ fn the_curve_ends_at_the_models_own_loss_and_fewer_rounds_are_its_beginning() {
     let training =
         TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
     let candidate = candidate(Monotone::Declared);
-    let (fitted, curve) = fit_with_curve(&candidate, &training, &held_out, 2).unwrap();
-    let curve = curve.unwrap();
-    assert_eq!(curve.len(), 120);
-    assert!(curve[30] < curve[0]);
-    for rounds in [120, 30] {
-        let margins = fitted.clone().truncated(rounds).margins(&table, &held_out);
-        let loss = log_loss(&margins, &labels[1_500..], &weights[1_500..]);
-        assert!((loss - curve[rounds - 1]).abs() < 1e-12);
+    let found = checkpoints(&candidate, &training, &held_out, 2).unwrap();
+    let loss = |at: usize| log_loss(&found[at].margins, &labels[1_500..], &weights[1_500..]);
+    assert!(loss(20) < loss(0));
+    for checkpoint in [&found[0], &found[12], &found[found.len() - 1]] {
+        let fitted = fit(&candidate.with_rounds(checkpoint.rounds.unwrap()), &training, 2).unwrap();
+        let bits = |margins: &[f64]| margins.iter().map(|margin| margin.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&fitted.margins(&table, &held_out)), bits(&checkpoint.margins));
     }
-    let short = fit(&candidate.with_rounds(30), &training, 2).unwrap();
-    assert_eq!(short, fitted.truncated(30));
+}
+
+#[test]
+fn rounds_that_only_make_it_worse_are_not_grown() {
+    let (table, labels) = data(400);
+    let rows: Vec<usize> = (0..200).collect();
+    let held_out: Vec<usize> = (200..400).collect();
+    let weights = vec![1.0; 400];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let greedy = Params { rounds: 2_000, learning_rate: 0.3, l2: 0.0, min_rows: 1, ..Params::default() };
+    let found = checkpoints(&Candidate::Boost(greedy.check().unwrap()), &training, &held_out, 2).unwrap();
+    let last = found[found.len() - 1].rounds.unwrap();
+    assert!((50..1_000).contains(&last), "{last}");
+    assert!(found.is_sorted_by(|a, b| a.rounds < b.rounds));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A candidate and training rows → a fitted classifier.
 
 mod error;
+mod watch;
 
 use holdfast_features::FeatureTable;
 use serde::{Deserialize, Serialize};
 
 pub use error::{FitError, ParamsError};
+pub(crate) use watch::Watched;
 
 use crate::encode::{Encoder, learnable};
 use crate::model::Classifier;
@@ -65,26 +67,37 @@ pub fn fit(
     }
 }
 
-/// As [`fit`], with the weighted mean log loss (nats) on `validation`, rows of the same table, after each
-/// boosting round; `None` for learners without rounds.
+/// Margins of rows that a classifier did not learn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// After so many boosting rounds; `None` for learners without rounds.
+    pub rounds: Option<usize>,
+    /// The raw margins (log-odds, not calibrated), one a row.
+    pub margins: Vec<f64>,
+}
+
+/// Learns `candidate` from the training rows, as [`fit`] does, and gives the margins of `validation`, rows of the same
+/// table: once, or for boosting after ever more rounds, the last of which are more than enough. A fit with
+/// [`Candidate::with_rounds`] of a checkpoint gives its margins, bit for bit.
 ///
 /// # Errors
 /// As [`fit`], also for the validation rows.
-pub fn fit_with_curve(
+pub fn checkpoints(
     candidate: &Candidate,
     training: &TrainingRows<'_>,
     validation: &[usize],
     seed: u64,
-) -> Result<(FittedClassifier, Option<Vec<f64>>), FitError> {
+) -> Result<Vec<Checkpoint>, FitError> {
     training.check()?;
     let validation = TrainingRows { rows: validation, ..*training };
     validation.check_rows()?;
     match candidate {
-        Candidate::Boost(params) => boost::fit_with_curve(params, training, &validation, seed)
-            .map(|(fitted, curve)| (fitted, Some(curve))),
-        Candidate::Additive(params) => additive::fit_with_curve(params, training, &validation, seed)
-            .map(|(fitted, curve)| (fitted, Some(curve))),
-        _ => fit(candidate, training, seed).map(|fitted| (fitted, None)),
+        Candidate::Boost(params) => boost::checkpoints(params, training, &validation, seed),
+        Candidate::Additive(params) => additive::checkpoints(params, training, &validation, seed),
+        _ => fit(candidate, training, seed).map(|fitted| {
+            let margins = fitted.margins(training.table, validation.rows);
+            vec![Checkpoint { rounds: None, margins }]
+        }),
     }
 }
 
@@ -137,17 +150,6 @@ impl FittedClassifier {
     #[must_use]
     pub fn margins(&self, table: &FeatureTable, rows: &[usize]) -> Vec<f64> {
         self.classifier.margins(&self.encoder, table, rows)
-    }
-
-    /// The model after its first `rounds` boosting rounds; other learners as they are.
-    #[must_use]
-    pub fn truncated(mut self, rounds: usize) -> Self {
-        match &mut self.classifier {
-            Classifier::Boost(model) => model.truncate(rounds),
-            Classifier::Additive(model) => model.truncate(rounds),
-            Classifier::Linear(_) | Classifier::Forest(_) => {}
-        }
-        self
     }
 
     /// The fitted classifier.

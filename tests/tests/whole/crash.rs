@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::program::{Server, TRAIN, train, trained};
 use holdfast_features::read;
@@ -140,4 +140,60 @@ async fn a_damaged_bundle_is_named_and_the_model_in_memory_still_serves() {
     fs::write(&path, &good).unwrap();
     let reloaded = models.reload_model(ReloadModelRequest::default()).await.unwrap().into_inner();
     assert_eq!(reloaded.model, model("v000001"));
+}
+
+/// Kills a run when so many fits are kept in the folder `unfinished`; gives these with the times they were written at.
+fn killed_after(arguments: &[&str], unfinished: &Path, n_fits: usize) -> Vec<(PathBuf, SystemTime)> {
+    let kept = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(unfinished).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "fit")).collect()
+    };
+    let mut run =
+        Command::new(TRAIN).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while kept().len() < n_fits {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    run.kill().unwrap();
+    assert!(!run.wait().unwrap().success(), "the run outlived its kill");
+    kept().into_iter().map(|path| (path.clone(), fs::metadata(path).unwrap().modified().unwrap())).collect()
+}
+
+#[test]
+fn a_run_that_goes_on_where_a_killed_one_was_publishes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (history, unfinished) = (at("history"), at("unfinished"));
+    let _ =
+        trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "9"]);
+    let (whole, resumed) = (at("whole"), at("resumed"));
+    let _ = trained(&["run", "--history", text(&history), "--registry", text(&whole)]);
+    let arguments = [
+        &["run", "--history", text(&history), "--registry", text(&resumed)][..],
+        &["--resume", text(&unfinished)],
+    ]
+    .concat();
+    let first = killed_after(&arguments, &unfinished, 3);
+    let second = killed_after(&arguments, &unfinished, first.len() + 5);
+    assert!(!resumed.join("churn/v000001").exists(), "a killed run published");
+    let _ = trained(&arguments);
+    // What was kept was used, not made again.
+    for (path, written) in &first {
+        assert!(second.contains(&(path.clone(), *written)), "{} was written again", path.display());
+    }
+    for (path, written) in &second {
+        assert_eq!(fs::metadata(path).unwrap().modified().unwrap(), *written, "{}", path.display());
+    }
+    let of = |registry: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+        let files = content(&registry.join("churn/v000001")).into_iter();
+        files.map(|(path, bytes)| (path.strip_prefix(registry).unwrap().to_owned(), bytes)).collect()
+    };
+    let (whole, resumed) = (of(&whole), of(&resumed));
+    assert!(whole.iter().any(|(path, _)| path.ends_with("bundle.holdfast")));
+    for ((path, bytes), (other_path, other_bytes)) in whole.iter().zip(&resumed) {
+        assert_eq!(path, other_path);
+        assert!(bytes == other_bytes, "{} differs", path.display());
+    }
+    assert_eq!(whole.len(), resumed.len());
 }

@@ -114,7 +114,7 @@ fn usable(
             count(terms.open)
         ),
     );
-    let rows = labelled(source.training_snapshots(config, None)?);
+    let (rows, _) = labelled(source.training_snapshots(config, None)?);
     let churned = rows.iter().filter(|snapshot| snapshot.label == Some(true)).count();
     line(
         text,

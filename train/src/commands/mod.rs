@@ -12,6 +12,7 @@ use std::path::Path;
 use holdfast_features::Timestamp;
 
 use crate::TrainError;
+use crate::budget::Clock;
 use crate::cli::{Command, OfFeatures};
 use crate::progress::Progress;
 use crate::{pipeline, prepared};
@@ -51,16 +52,21 @@ impl Answer {
     }
 }
 
-/// Runs a subcommand; `now` is the present, after which no event can have happened.
+/// Runs a subcommand; `now` is the present, after which no event can have happened, and `clock` measures a time budget.
 ///
 /// # Errors
 /// Whatever ended it; [`TrainError::exit_code`] tells the exit code.
-pub fn run(command: &Command, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
+pub fn run(
+    command: &Command,
+    now: Timestamp,
+    clock: Clock,
+    progress: &Progress,
+) -> Result<Answer, TrainError> {
     match command {
         Command::Simulate(args) => simulate::run(args, progress).map(Answer::done),
         Command::Check(args) => check::run(args, now, progress),
-        Command::Run(args) => pipeline::run(args, now, progress).map(Answer::done),
-        Command::Table(args) => prepared::train(args, progress).map(Answer::done),
+        Command::Run(args) => pipeline::run(args, now, clock, progress).map(Answer::done),
+        Command::Table(args) => prepared::train(args, clock, progress).map(Answer::done),
         Command::Features(args) => match &args.other {
             Some(OfFeatures::Explain(args)) => explain::run(args, now, progress).map(Answer::done),
             None => features::run(args, now, progress).map(Answer::done),

@@ -3,86 +3,78 @@
 use std::collections::BTreeSet;
 
 use holdfast_models::blend::{blended, weights};
-use holdfast_models::probability::softplus;
 
+use super::Finalist;
+use super::explainable::{losses, mean_and_error};
 use crate::TrainError;
-use crate::learning::{Chosen, LearningRows, OutOfFold, Standing, auc, cross_calibrated};
+use crate::learning::{Chosen, LearningRows, OutOfFold, auc, cross_calibrated, weighted_log_loss};
 use crate::split::has_both_classes;
 
 /// A blend with its figures.
-pub(crate) struct Found {
-    pub(crate) chosen: Chosen,
-    pub(crate) log_loss: f64,
-    pub(crate) auc: Option<f64>,
-    pub(crate) out_of_fold: OutOfFold,
+pub(super) struct Found {
+    pub(super) chosen: Chosen,
+    pub(super) log_loss: f64,
+    pub(super) auc: Option<f64>,
+    pub(super) out_of_fold: OutOfFold,
+    /// The loss (nats) of each row, judged with weights and a calibrator of the other folds.
+    pub(super) losses: Vec<f64>,
 }
 
-/// The blend of the `finalists`, of which each has margins of the same rows. A fold is judged with weights, and then a
-/// calibrator, of other folds; what is chosen has the weights of all rows. `None` where fewer than two have a say, or the
-/// first finalist, the best, has a log loss lower by more than a standard error.
-pub(crate) fn of(
+/// The blend of the `finalists`, best first, each of which has margins of the same rows. A fold is judged with weights,
+/// and then a calibrator, of other folds; what is chosen has the weights of all rows. `None` where fewer than two have a
+/// say, or the best of them has a log loss lower by more than a standard error.
+pub(super) fn of(
     data: &LearningRows,
     folds: &[usize],
-    finalists: &[(Standing, OutOfFold)],
+    finalists: &[Finalist],
     seed: u64,
 ) -> Result<Option<Found>, TrainError> {
-    let Some((_, first)) = finalists.first() else { return Ok(None) };
-    let rows = &first.rows;
+    let Some(first) = finalists.first() else { return Ok(None) };
+    let rows = &first.honest.rows;
     let every: Vec<usize> = (0..rows.len()).collect();
-    let Some(all) = fitted(data, rows, finalists, &every) else { return Ok(None) };
+    let honest: Vec<&OutOfFold> = finalists.iter().map(|one| &one.honest).collect();
+    let deployed: Vec<&OutOfFold> = finalists.iter().map(|one| &one.deployed).collect();
+    let Some(all) = fitted(data, rows, &deployed, &every) else { return Ok(None) };
     if all.iter().filter(|weight| **weight > 0.0).count() < 2 {
         return Ok(None);
     }
-    let sum = |position: usize, weights: &[f64]| {
-        blended(finalists.iter().zip(weights).map(|((_, own), weight)| (*weight, own.margins[position])))
-    };
     let mut judged = vec![0.0; rows.len()];
     for fold in rows.iter().map(|&row| folds[row]).collect::<BTreeSet<_>>() {
         let (own, others): (Vec<usize>, Vec<usize>) =
             every.iter().partition(|&&position| folds[rows[position]] == fold);
-        let weights = fitted(data, rows, finalists, &others);
+        let weights = fitted(data, rows, &honest, &others);
         for position in own {
-            judged[position] = sum(position, weights.as_ref().unwrap_or(&all));
+            judged[position] = sum(&honest, weights.as_ref().unwrap_or(&all), position);
         }
     }
     let judged = OutOfFold { rows: rows.clone(), margins: judged };
-    let losses = losses(data, rows, &cross_calibrated(data, &judged, folds, seed)?);
-    let best = self::losses(data, rows, &cross_calibrated(data, first, folds, seed)?);
-    let row_weights: Vec<f64> = rows.iter().map(|&row| data.weights[row]).collect();
-    let (log_loss, _) = mean_and_error(&losses, &row_weights);
-    let differences: Vec<f64> = losses.iter().zip(&best).map(|(blend, best)| blend - best).collect();
-    let (worse, error) = mean_and_error(&differences, &row_weights);
+    let calibrated = cross_calibrated(data, &judged, folds, seed)?;
+    let losses = losses(data, rows, &calibrated);
+    let differences: Vec<f64> = losses.iter().zip(&first.losses).map(|(blend, best)| blend - best).collect();
+    let (worse, error) = mean_and_error(data, rows, &differences);
     // The best of several is flattered by the choice, the sum is not: only a clear difference counts against it.
     if worse > error {
         return Ok(None);
     }
+    let log_loss = weighted_log_loss(data, rows, &calibrated);
     let auc = auc(data, &judged);
     let members = finalists.iter().zip(&all).filter(|(_, weight)| **weight > 0.0);
     let chosen =
-        Chosen { members: members.map(|((own, _), weight)| (*weight, own.candidate.clone())).collect() };
-    let margins = every.iter().map(|&position| sum(position, &all)).collect();
-    Ok(Some(Found { chosen, log_loss, auc, out_of_fold: OutOfFold { rows: rows.clone(), margins } }))
+        Chosen { members: members.map(|(own, weight)| (*weight, own.standing.candidate.clone())).collect() };
+    let margins = every.iter().map(|&position| sum(&deployed, &all, position)).collect();
+    let out_of_fold = OutOfFold { rows: rows.clone(), margins };
+    Ok(Some(Found { chosen, log_loss, auc, out_of_fold, losses }))
 }
 
-/// The log loss of each row.
-fn losses(data: &LearningRows, rows: &[usize], margins: &[f64]) -> Vec<f64> {
-    rows.iter().zip(margins).map(|(&row, &margin)| softplus(margin) - data.labels[row] * margin).collect()
-}
-
-/// The weighted mean and its standard error.
-fn mean_and_error(values: &[f64], weights: &[f64]) -> (f64, f64) {
-    let total: f64 = weights.iter().sum();
-    let mean = values.iter().zip(weights).map(|(value, weight)| value * weight).sum::<f64>() / total;
-    let spread: f64 =
-        values.iter().zip(weights).map(|(value, weight)| (weight * (value - mean)).powi(2)).sum();
-    (mean, spread.sqrt() / total)
+fn sum(members: &[&OutOfFold], weights: &[f64], position: usize) -> f64 {
+    blended(members.iter().zip(weights).map(|(own, weight)| (*weight, own.margins[position])))
 }
 
 /// The finalists' weights by the rows at `positions`; `None` where these hold one class or no weights are found.
 fn fitted(
     data: &LearningRows,
     rows: &[usize],
-    finalists: &[(Standing, OutOfFold)],
+    finalists: &[&OutOfFold],
     positions: &[usize],
 ) -> Option<Vec<f64>> {
     let used: Vec<usize> = positions.iter().map(|&position| rows[position]).collect();
@@ -90,7 +82,7 @@ fn fitted(
         return None;
     }
     let take = |values: &[f64], at: &[usize]| at.iter().map(|&at| values[at]).collect::<Vec<f64>>();
-    let margins: Vec<Vec<f64>> = finalists.iter().map(|(_, own)| take(&own.margins, positions)).collect();
+    let margins: Vec<Vec<f64>> = finalists.iter().map(|own| take(&own.margins, positions)).collect();
     let margins: Vec<&[f64]> = margins.iter().map(Vec::as_slice).collect();
     weights(&margins, &take(&data.labels, &used), &take(&data.weights, &used)).ok()
 }
@@ -102,6 +94,7 @@ mod tests {
     use holdfast_models::{Candidate, logistic};
 
     use super::*;
+    use crate::learning::Standing;
     use crate::split::hash;
 
     const N: usize = 4_000;
@@ -128,17 +121,19 @@ mod tests {
         };
         let folds: Vec<usize> = (0..N).map(|row| row % 5).collect();
         let candidate = Candidate::Logistic(logistic::Params::default().check().unwrap());
-        let mut finalists: Vec<(Standing, OutOfFold)> = margins
+        let mut finalists: Vec<Finalist> = margins
             .iter()
             .map(|margin| {
                 let own = OutOfFold { rows: (0..N).collect(), margins: (0..N).map(margin).collect() };
                 let calibrated = cross_calibrated(&data, &own, &folds, 1).unwrap();
-                let (log_loss, _) = mean_and_error(&losses(&data, &own.rows, &calibrated), &data.weights);
-                (Standing { candidate: candidate.clone(), log_loss, auc: None }, own)
+                let log_loss = weighted_log_loss(&data, &own.rows, &calibrated);
+                let losses = losses(&data, &own.rows, &calibrated);
+                let standing = Standing { candidate: candidate.clone(), log_loss, auc: None };
+                Finalist { standing, honest: own.clone(), deployed: own, losses }
             })
             .collect();
-        finalists.sort_by(|a, b| a.0.log_loss.total_cmp(&b.0.log_loss));
-        let alone = [finalists[0].0.log_loss, finalists[1].0.log_loss];
+        finalists.sort_by(|a, b| a.standing.log_loss.total_cmp(&b.standing.log_loss));
+        let alone = [finalists[0].standing.log_loss, finalists[1].standing.log_loss];
         (of(&data, &folds, &finalists, 1).unwrap(), alone)
     }
 
