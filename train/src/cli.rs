@@ -348,6 +348,15 @@ pub enum ModelsCommand {
     /// Make the version before the current one current again
     #[command(after_help = "Example:\n  holdfast-train models rollback --registry registry churn")]
     Rollback(ModelArgs),
+    /// Write a version as ONNX, for runtimes that are not ours, and rows as the numbers that it reads
+    #[command(after_help = "Examples:\n  \
+        holdfast-train models export --registry registry churn --onnx churn.onnx\n  \
+        holdfast-train models export --registry registry churn@3 --onnx churn.onnx \\\n    \
+        --features registry/churn/v000003/features.parquet --inputs inputs.parquet\n\n\
+        The ONNX model takes encoded rows, one input a classifier: encoded_0, encoded_1, … (doubles, missing as NaN).\n\
+        --inputs writes them for the rows of a feature file as columns encoded_0.0, encoded_0.1, …; the outputs\n\
+        margin and probability are those of `score`, sums of trees in single precision.")]
+    Export(ExportArgs),
 }
 
 /// A registry.
@@ -367,6 +376,23 @@ pub struct ModelArgs {
     /// The model, with a version where one is meant
     #[arg(value_name = "NAME[@VERSION]")]
     pub model: String,
+}
+
+/// What to export.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The ONNX file to write
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
+    /// A feature file (as `features` and `run` write it) whose rows to encode
+    #[arg(long, value_name = "FILE", requires = "inputs")]
+    pub features: Option<PathBuf>,
+    /// Where to write the encoded rows (CSV or Parquet by its ending)
+    #[arg(long, value_name = "FILE", requires = "features")]
+    pub inputs: Option<PathBuf>,
 }
 
 /// What to verify.

@@ -188,6 +188,12 @@ fn models_are_listed_verified_and_rolled_back() {
     let scores = fs::read_to_string(at.join("scores.csv")).unwrap();
     assert_eq!((scores.lines().count(), scores.lines().next()), (121, Some("row,probability,p_low,p_high")));
 
+    assert!(
+        models(&["export", "customers", "--onnx", "customers.onnx"]).contains("customers@v000002 as ONNX")
+    );
+    let onnx = fs::read(at.join("customers.onnx")).unwrap();
+    assert!(onnx.windows(9).any(|name| name == b"encoded_0"));
+
     let path = at.join("registry/customers/v000001/bundle.holdfast");
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;

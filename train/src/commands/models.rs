@@ -1,13 +1,16 @@
 //! `models`: what has been published.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
-use holdfast_features::Role;
-use holdfast_models::{Manifest, ModelRef, Registry, RegistryError};
+use holdfast_features::history::Text;
+use holdfast_features::write::{self, OutputColumn, Values};
+use holdfast_features::{FeatureTable, Role, RowKey, read};
+use holdfast_models::{Bundle, Manifest, ModelRef, Registry, RegistryError};
 
 use crate::TrainError;
-use crate::cli::{ModelArgs, ModelsCommand, VerifyArgs};
-use crate::columns::{Align, aligned};
+use crate::cli::{ExportArgs, ModelArgs, ModelsCommand, VerifyArgs};
+use crate::columns::{Align, aligned, count};
 
 /// Lists, shows, verifies, promotes or rolls back.
 ///
@@ -24,6 +27,7 @@ pub(super) fn run(command: &ModelsCommand) -> Result<String, TrainError> {
             let version = Registry::at(&args.registry).rollback(&model.name)?;
             Ok(format!("{} is back at {version}\n", model.name))
         }
+        ModelsCommand::Export(args) => export(args),
     }
 }
 
@@ -93,4 +97,40 @@ fn promote(args: &ModelArgs) -> Result<String, TrainError> {
     let version = model.version.ok_or_else(|| RegistryError::Version(args.model.clone()))?;
     Registry::at(&args.registry).promote(&model.name, version)?;
     Ok(format!("{model} is current\n"))
+}
+
+fn export(args: &ExportArgs) -> Result<String, TrainError> {
+    if let Some(inputs) = &args.inputs {
+        super::check_ending(inputs)?;
+    }
+    let bundle = Registry::at(&args.model.registry).load(&args.model.model.parse()?)?;
+    let bytes = bundle.model.to_onnx();
+    write::atomically(&args.onnx, |file| file.write_all(&bytes))?;
+    let Manifest { name, version, .. } = &bundle.manifest;
+    let mut text = format!("{name}@{version} as ONNX: {}\n", args.onnx.display());
+    if let (Some(features), Some(inputs)) = (&args.features, &args.inputs) {
+        let (keys, table) = read::feature_file(features)?;
+        let columns = encoded(&bundle, &keys, &bundle.model.align(&table)?);
+        write::table(inputs, &columns)?;
+        // Writing to a string never fails.
+        let _ = writeln!(text, "{} rows encoded: {}", count(keys.len()), inputs.display());
+    }
+    Ok(text)
+}
+
+/// Keys and encoded rows, a column each.
+fn encoded(bundle: &Bundle, keys: &[RowKey], table: &FeatureTable) -> Vec<OutputColumn> {
+    let accounts: Vec<Option<Text>> = keys.iter().map(|key| Some(key.account_id.clone())).collect();
+    let mut columns = vec![
+        OutputColumn::new("account_id", Values::Text(accounts)),
+        OutputColumn::new("as_of", Values::Time(keys.iter().map(|key| Some(key.as_of)).collect())),
+    ];
+    let rows: Vec<Vec<Vec<f64>>> = (0..keys.len()).map(|row| bundle.model.encoded(table.row(row))).collect();
+    for (member, inputs) in rows.first().into_iter().flatten().enumerate() {
+        for column in 0..inputs.len() {
+            let values = rows.iter().map(|row| row[member][column]).collect();
+            columns.push(OutputColumn::new(format!("encoded_{member}.{column}"), Values::Number(values)));
+        }
+    }
+    columns
 }

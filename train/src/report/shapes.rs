@@ -45,7 +45,8 @@ pub(super) fn section(glass_box: Option<&GlassBox>) -> Markup {
                     figure {
                         h3 { code { (shape.feature) } }
                         (chart(index, shape, reach))
-                        @if !shape.meaning.is_empty() { figcaption { (prose(&shape.meaning)) } }
+                        // A column of a prepared table has no unit, and a meaning that only repeats its name.
+                        @if !shape.unit.is_empty() { figcaption { (prose(&shape.meaning)) } }
                     }
                 }
             }
@@ -140,14 +141,13 @@ fn odds_ticks(reach: f64) -> Vec<f64> {
 /// `×2`, `×0.5`: what log-odds do to the odds.
 fn times(log_odds: f64) -> String {
     let odds = log_odds.exp();
-    let decimals = if odds < 0.095 {
-        3
-    } else if odds < 0.95 {
-        2
-    } else {
-        usize::from((odds - odds.round()).abs() > 0.05)
+    // As few decimals as say the number to within a twentieth.
+    let is_said = |decimals: i32| {
+        let scaled = odds * 10.0_f64.powi(decimals);
+        scaled >= 0.95 && (scaled - scaled.round()).abs() <= 0.05 * scaled.max(1.0)
     };
-    format!("×{}", number(odds, decimals))
+    let decimals = (0..3_u8).find(|&decimals| is_said(i32::from(decimals))).unwrap_or(3);
+    format!("×{}", number(odds, usize::from(decimals)))
 }
 
 /// A number with as many decimals as its axis needs.
@@ -172,5 +172,18 @@ fn missing(frame: &Frame, shape: &FeatureShape) -> Markup {
                 "no data (" (percent(shape.missing_share)) ")"
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odds_are_short() {
+        let said = [0.5_f64, 1.0, 2.0, 4.0, 0.25, 1.5, 0.03, 16.0].map(|odds| times(odds.ln()));
+        assert_eq!(said, ["×0.5", "×1", "×2", "×4", "×0.25", "×1.5", "×0.03", "×16"]);
+        assert_eq!(odds_ticks(LEAST).len(), 3);
+        assert_eq!(odds_ticks(5.0).len(), 5);
     }
 }
