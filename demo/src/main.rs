@@ -105,12 +105,13 @@ fn train(folder: &Folder) -> anyhow::Result<()> {
         registry: folder.registry.clone(),
         report: Some(folder.report.clone()),
         snapshots: None,
+        force: false,
         name: None,
     };
     let heartbeat = Heartbeat::start(|seconds| say(&format!("     … {seconds} s")));
     let answer = pipeline::run(&args, now(), &Progress::on_stderr());
     heartbeat.stop();
-    say(&indented(&answer?));
+    say(&indented(&answer?.text));
     step.end(&format!("report: {}", folder.report.join("report.html").display()));
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::evaluate::group_codes;
 use crate::learning::LearningRows;
 use crate::procedure::{Learnt, Tested, nested};
 use crate::progress::Progress;
-use crate::publish::{Publication, publish};
+use crate::publish::{Publication, Run, publish};
 use crate::report::{Block, DataSummary, FeatureGroup, Protocol, Seed, TableSummary};
 use crate::split::{n_positives, stratified_folds};
 use crate::summary::{Context, by_fold, headline, mean_auc, report};
@@ -26,8 +26,8 @@ use crate::summary::{Context, by_fold, headline, mean_auc, report};
 ///
 /// # Errors
 /// Whatever ends the run; nothing is published then.
-pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError> {
-    let config = Config::load(args.config.as_deref())?;
+pub fn train(args: &TableArgs, progress: &Progress) -> Result<Run, TrainError> {
+    let config = Config::load(args.config.as_deref())?.forced(args.force);
     let name: ModelName = model_name(args, &config).parse()?;
     let table = read_table(args, progress)?;
     let (rows, folds) = outer_folds(args, &table, &config.training)?;
@@ -68,8 +68,9 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         provenance: provenance(&table, &config),
         features: None,
         report,
+        promote: config.training.promote,
     })?;
-    Ok(text + &published.text())
+    Ok(Run { text: text + &published.text(), published })
 }
 
 fn provenance(table: &Prepared, config: &Config) -> Provenance {

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
-use super::{Report, charts, figures, origin, sections};
+use super::{Report, charts, figures, lead, origin, sections};
 use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
@@ -30,6 +30,7 @@ pub fn html(report: &Report) -> String {
                     (sections::drivers(report))
                     (sections::baselines(report))
                     (sections::segments(&report.segments))
+                    (lead::lead_time(report.lead_time.as_ref()))
                     (all_figures(report))
                     (origin::data(report))
                     (origin::protocol(&report.protocol))
