@@ -107,13 +107,14 @@ fn train(folder: &Folder) -> anyhow::Result<()> {
         snapshots: None,
         folds: None,
         predictions: None,
+        force: false,
         name: None,
         effort: EffortArgs::default(),
     };
     let heartbeat = Heartbeat::start(|seconds| say(&format!("     … {seconds} s")));
     let answer = pipeline::run(&args, now(), || Duration::ZERO, &Progress::on_stderr());
     heartbeat.stop();
-    say(&indented(&answer?));
+    say(&indented(&answer?.text));
     step.end(&format!("report: {}", folder.report.join("report.html").display()));
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Months};
 use holdfast_features::Timestamp;
 
+use crate::scenario::Scenario;
+
 /// 2022-01-01: the default start of a simulated history.
 pub const DEFAULT_START: Timestamp = Timestamp(1_640_995_200_000_000);
 
@@ -31,11 +33,20 @@ pub struct Business {
     /// Factor on the number of usage events, above 0 to [`MAX_USAGE_SCALE`]; 1 is about 45 events an
     /// account and month.
     pub usage_scale: f64,
+    /// In what it differs from the default business.
+    pub scenario: Scenario,
 }
 
 impl Default for Business {
     fn default() -> Self {
-        Self { n_accounts: 1_500, n_months: 30, seed: 1, start: DEFAULT_START, usage_scale: 1.0 }
+        Self {
+            n_accounts: 1_500,
+            n_months: 30,
+            seed: 1,
+            start: DEFAULT_START,
+            usage_scale: 1.0,
+            scenario: Scenario::Default,
+        }
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) const OUTAGE_RATE: f64 = 0.9 / 52.18;
 const TOUCH_WEEKS: u32 = 8;
 /// Days before the term's end at which a price rise is announced.
 const PRICE_NOTICE_DAYS: f64 = 90.0;
+/// Weeks over which a market changes.
+const DRIFT_WEEKS: f64 = 26.0;
+/// What health is worth in a changed market: money and people decide.
+const CHANGED_WEIGHTS: [f64; 4] = [0.14, 0.14, 0.36, 0.36];
 /// The steepness of churn in health.
 const STEEPNESS: f64 = 2.6;
 
@@ -151,11 +155,15 @@ impl State {
     /// The success team sees health through noise, calls on those who look ill, and mends what looks worst;
     /// in the randomised slice a coin decides.
     fn assign(&mut self, temper: &Temper, rng: &mut impl Rng) -> Assignment {
-        let seen = self.health.map(|health| health + 0.6 * normal(rng));
+        let policy = temper.process.policy;
+        let seen = self.health.map(|health| health + policy.noise * normal(rng));
         let worst = (0..4).fold(0, |worst, i| if seen[i] < seen[worst] { i } else { worst });
         let mean = seen.iter().sum::<f64>() / 4.0;
-        let chance_to_treat =
-            if temper.is_randomised { 0.5 } else { sigmoid(-1.9 - 1.3 * mean).clamp(0.02, 0.9) };
+        let chance_to_treat = if temper.is_randomised {
+            0.5
+        } else {
+            sigmoid(policy.intercept + policy.slope * mean).clamp(0.02, 0.9)
+        };
         let is_treatment = chance(rng, chance_to_treat);
         let is_delivered = is_treatment && chance(rng, 0.85);
         if is_delivered {
@@ -172,7 +180,7 @@ impl State {
     /// Lost causes stay lost, sleeping dogs wake, the others gain.
     fn effect(&self, temper: &Temper) -> f64 {
         if temper.is_sleeping_dog {
-            -0.4
+            temper.process.sleeping_effect
         } else if self.score(temper) < -1.3 {
             0.0
         } else {
@@ -184,10 +192,18 @@ impl State {
     /// one very ill dimension weighs by itself.
     fn score(&self, temper: &Temper) -> f64 {
         let weights = if self.week < 52 { [0.42, 0.30, 0.10, 0.18] } else { [0.30, 0.20, 0.22, 0.28] };
+        let drifted = self.drifted(temper);
+        let weights =
+            std::array::from_fn::<f64, 4, _>(|i| weights[i] + drifted * (CHANGED_WEIGHTS[i] - weights[i]));
         let mean: f64 = self.health.iter().zip(weights).map(|(health, weight)| health * weight).sum();
         let worst = self.health.iter().copied().fold(f64::INFINITY, f64::min);
         let silent = if temper.is_api_only { 0.1 } else { 0.0 };
         mean + silent - 0.35 * (-1.0 - worst).max(0.0)
+    }
+
+    /// How far the market has changed, 0 to 1.
+    fn drifted(&self, temper: &Temper) -> f64 {
+        ((f64::from(self.week) - temper.drift_week) / DRIFT_WEEKS).clamp(0.0, 1.0)
     }
 
     /// Probabilities of churned, contracted, renewed, expanded for a term that ends now: a logit with four
@@ -202,15 +218,25 @@ impl State {
             _ => 0.0,
         };
         let price = temper.price_sensitivity * self.price_rise * 10.0;
+        let process = &temper.process;
+        let shift =
+            process.churn_shift + process.drift.map_or(0.0, |drift| drift.churn * self.drifted(temper));
         let utilities = [
-            -2.5 + term - STEEPNESS * score + price,
+            -2.5 + shift + term - STEEPNESS * score + price,
             -2.3 + 0.3 * term - 0.7 * score,
             0.0,
             -1.6 + 0.3 * term + 0.8 * score + 0.3 * self.health[USAGE],
         ];
         let exponentials = utilities.map(f64::exp);
         let total: f64 = exponentials.iter().sum();
-        exponentials.map(|value| value / total)
+        let shares = exponentials.map(|value| value / total);
+        match process.constant_churn {
+            Some(churned) => {
+                let kept = (1.0 - churned) / (1.0 - shares[0]);
+                [churned, shares[1] * kept, shares[2] * kept, shares[3] * kept]
+            }
+            None => shares,
+        }
     }
 
     pub(crate) fn churn_probability(&self, temper: &Temper) -> f64 {

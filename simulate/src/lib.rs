@@ -22,6 +22,7 @@ mod life;
 mod profile;
 mod read_truth;
 mod record;
+mod scenario;
 mod size;
 mod truth;
 mod usage_files;
@@ -30,14 +31,17 @@ mod write;
 use std::path::Path;
 
 use arrow::error::ArrowError;
+use holdfast_features::Timestamp;
 
 pub use business::{
     Business, CheckedBusiness, DEFAULT_START, MAX_ACCOUNTS, MAX_MONTHS, MAX_USAGE_SCALE, MIN_MONTHS,
     ParamError,
 };
+pub use profile::account_index;
 pub use read_truth::{Truth, TruthError, read_truth};
+pub use scenario::{Scenario, UnknownScenario};
 pub use size::usage_scale;
-pub use truth::{ROLLING_GRID_DAYS, ROLLING_HORIZONS, SHORTEST_TERM_MONTHS, SNAPSHOT_DAYS};
+pub use truth::{ROLLING_GRID_DAYS, ROLLING_HORIZONS, SHORTEST_TERM_MONTHS, SNAPSHOT_DAYS, SOON_DAYS};
 pub use usage_files::UsageFiles;
 pub use write::{MARK, SimulateError, Written};
 
@@ -74,6 +78,16 @@ impl Simulation {
     /// where the files cannot be written.
     pub fn write(&self, dir: &Path, on_progress: impl FnMut(u32) + Send) -> Result<Written, SimulateError> {
         write::write(self, dir, on_progress)
+    }
+
+    /// The true probability that account number `index` churns, seen from each of `dates`: at the end of the term that
+    /// runs then, or within [`SOON_DAYS`] days where terms are shorter than [`SHORTEST_TERM_MONTHS`]. `None` where no
+    /// term runs.
+    #[must_use]
+    pub fn churn_probabilities(&self, index: u32, dates: &[Timestamp]) -> Vec<Option<f64>> {
+        let life = self.life(index);
+        let rng = &mut stream(self.business.params.seed, Stream::AnyDate, index);
+        dates.iter().map(|&as_of| truth::at(&life, as_of, rng)).collect()
     }
 
     /// All tables of one account.

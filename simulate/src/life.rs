@@ -18,6 +18,7 @@ pub(crate) enum Stream {
     Facts = 1,
     Truth = 2,
     Outages = 3,
+    AnyDate = 4,
 }
 
 pub(crate) fn stream(seed: u64, stream: Stream, index: u32) -> ChaCha8Rng {

@@ -8,6 +8,7 @@ use rand::{Rng, RngExt};
 use crate::business::Business;
 use crate::draw::{between, chance, log_normal, normal, pick, whole};
 use crate::latent::Seat;
+use crate::scenario::{Process, Tail};
 
 const INDUSTRIES: [&str; 8] =
     ["software", "logistics", "healthcare", "finance", "retail", "manufacturing", "education", "media"];
@@ -69,6 +70,10 @@ pub(crate) struct Temper {
     pub is_randomised: bool,
     /// The week within eight in which the success team decides whether to act.
     pub touch_week: u32,
+    /// What the scenario makes of all accounts.
+    pub process: Process,
+    /// The week in which the market begins to change; infinite where it does not.
+    pub drift_week: f64,
 }
 
 /// An account before its life begins.
@@ -98,11 +103,19 @@ pub(crate) fn account_id(index: u32) -> String {
     format!("acct-{index:05}")
 }
 
+/// The number of the simulated account called `account_id`; `None` for a name that no simulation gives.
+#[must_use]
+pub fn account_index(account_id: &str) -> Option<u32> {
+    account_id.strip_prefix("acct-")?.parse().ok()
+}
+
 impl Profile {
     pub(crate) fn draw(business: &Business, until: Timestamp, index: u32, rng: &mut impl Rng) -> Self {
+        let process = business.scenario.process();
         let industry = pick(rng, &INDUSTRIES);
         let term_months = draw_term_months(rng);
-        let arr = draw_arr(rng, term_months);
+        let term_months = if process.constant_churn.is_some() { 12 } else { term_months };
+        let arr = draw_arr(rng, term_months, process.arr_tail);
         let tier = match arr {
             60_000.0.. => Tier::High,
             14_000.0.. => Tier::Mid,
@@ -123,7 +136,7 @@ impl Profile {
             Tier::Mid => Some(format!("csm-{:02}", rng.random_range(7..=14))),
             Tier::Low => None,
         };
-        Self {
+        let mut profile = Self {
             index,
             account_id: account_id(index).into(),
             name: format!("{}{} {}", pick(rng, &FIRST), pick(rng, &SECOND), title(industry)),
@@ -141,8 +154,13 @@ impl Profile {
             billing_months: draw_billing_months(rng, term_months),
             auto_renew: term_months == 1 || chance(rng, 0.6),
             shard: rng.random_range(0..N_SHARDS),
-            temper: draw_temper(rng, term_months, tier, is_api_only),
+            temper: draw_temper(rng, term_months, tier, is_api_only, process),
+        };
+        if let Some(drift) = process.drift {
+            let begins = drift.from * until.days_since(business.start);
+            profile.temper.drift_week = (begins - profile.started_at.days_since(business.start)) / 7.0;
         }
+        profile
     }
 }
 
@@ -156,7 +174,7 @@ fn draw_term_months(rng: &mut impl Rng) -> u32 {
 }
 
 /// Log-normal with a Pareto tail, yearly; short contracts are small ones.
-fn draw_arr(rng: &mut impl Rng, term_months: u32) -> f64 {
+fn draw_arr(rng: &mut impl Rng, term_months: u32, tail: Tail) -> f64 {
     let median = match term_months {
         1 => 3_200.0,
         3 => 6_000.0,
@@ -164,8 +182,12 @@ fn draw_arr(rng: &mut impl Rng, term_months: u32) -> f64 {
         _ => 13_000.0,
     };
     let body = log_normal(rng, median, 0.95);
-    let tail = if chance(rng, 0.04) { rng.random::<f64>().max(1e-3).powf(-1.0 / 1.6) * 3.0 } else { 1.0 };
-    (body * tail).clamp(900.0, 1_500_000.0).round()
+    let factor = if chance(rng, tail.chance) {
+        rng.random::<f64>().max(1e-3).powf(-1.0 / tail.exponent) * 3.0
+    } else {
+        1.0
+    };
+    (body * factor).clamp(900.0, tail.most).round()
 }
 
 fn draw_billing_months(rng: &mut impl Rng, term_months: u32) -> u32 {
@@ -185,7 +207,13 @@ fn draw_start(business: &Business, until: Timestamp, rng: &mut impl Rng) -> Time
     business.start.plus_days(day)
 }
 
-fn draw_temper(rng: &mut impl Rng, term_months: u32, tier: Tier, is_api_only: bool) -> Temper {
+fn draw_temper(
+    rng: &mut impl Rng,
+    term_months: u32,
+    tier: Tier,
+    is_api_only: bool,
+    process: Process,
+) -> Temper {
     let shared = normal(rng);
     let seat = |is_held| if is_held { Seat::Held } else { Seat::Never };
     let mut base = [0.0; 4];
@@ -204,9 +232,11 @@ fn draw_temper(rng: &mut impl Rng, term_months: u32, tier: Tier, is_api_only: bo
         champion: seat(chance(rng, if is_api_only { 0.6 } else { 0.92 })),
         price_sensitivity: between(rng, 0.3, 1.1),
         outage_sensitivity: between(rng, 0.2, 0.8),
-        is_sleeping_dog: chance(rng, 0.1),
+        is_sleeping_dog: chance(rng, process.sleeping_dogs),
         is_randomised: chance(rng, 0.1),
         touch_week: rng.random_range(0..8),
+        process,
+        drift_week: f64::INFINITY,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the whole simulation: its bytes, its truth and what it leaves out.
 
+mod scenarios;
 mod size;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,8 @@ pub const SHORTEST_TERM_MONTHS: u32 = 6;
 pub const ROLLING_GRID_DAYS: i64 = 30;
 /// Horizons for rolling contracts, in days.
 pub const ROLLING_HORIZONS: [i64; 3] = [30, 60, 90];
+/// The horizon for rolling contracts where one is asked about, in days.
+pub const SOON_DAYS: i64 = 30;
 /// Continuations a snapshot: a standard error of the probability of about 0.01 half a year ahead, less later.
 const N_CONTINUATIONS: u32 = 64;
 
@@ -71,6 +73,15 @@ pub(crate) fn truth(business: &CheckedBusiness, life: &Life, rng: &mut impl Rng)
         }
     });
     rows.collect()
+}
+
+/// The probability of churn seen from `as_of`, as the snapshots there would have it; `None` where no term runs.
+pub(crate) fn at(life: &Life, as_of: Timestamp, rng: &mut impl Rng) -> Option<f64> {
+    let term = life.terms.iter().find(|term| term.start <= as_of && as_of < term.end)?;
+    let is_rolling = life.profile.temper.term_months < SHORTEST_TERM_MONTHS;
+    let end = if is_rolling { as_of.plus_days(SOON_DAYS) } else { term.end };
+    let [probability] = continuations(life, term, as_of, [end], rng);
+    Some(probability)
 }
 
 /// Will the term be renewed at its end?

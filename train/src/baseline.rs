@@ -10,6 +10,9 @@ use crate::TrainError;
 use crate::learning::LearningRows;
 use crate::split::Split;
 
+/// The name of the rule that tells everybody the same.
+pub const BASE_RATE: &str = "base rate";
+
 /// A rule with its probabilities, one a judged row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -29,7 +32,7 @@ pub fn base_rate(data: &LearningRows, splits: &[Split]) -> Rule {
     let weight: f64 = learnt_from.iter().map(|&row| data.weights[row]).sum();
     let churned: f64 = learnt_from.iter().map(|&row| data.weights[row] * data.labels[row]).sum();
     Rule {
-        name: "base rate".to_owned(),
+        name: BASE_RATE.to_owned(),
         meaning: "everybody has the churn rate of all rows learnt from".to_owned(),
         probabilities: splits.iter().flat_map(|split| vec![churned / weight; split.validate.len()]).collect(),
     }

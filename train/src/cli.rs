@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use holdfast_simulate::Scenario;
 
 /// Learn from a subscription business's history which accounts will not renew.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "holdfast-train", version, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 2 the input or the configuration cannot be used, 1 any other failure.\n\
+    after_help = "Exit codes: 0 done, 2 the input or the configuration cannot be used, 3 a model was published on hold or \
+    a promise failed, 1 any other failure.\n\
     Start with `holdfast-train check --history DIR`."
 )]
 pub struct Cli {
@@ -23,9 +25,25 @@ pub enum Command {
     /// Write a simulated business as history tables, with its true churn probabilities
     #[command(after_help = "Examples:\n  \
         holdfast-train simulate --out business --accounts 600 --months 24 --seed 7\n  \
-        holdfast-train simulate --out large --accounts 20000 --events 50000000 --monthly\n\n\
+        holdfast-train simulate --out large --accounts 20000 --events 50000000 --monthly\n  \
+        holdfast-train simulate --out drift --scenario drift\n\n\
         Writes one Parquet file a table and truth.parquet (the true probability at each snapshot).")]
     Simulate(SimulateArgs),
+    /// Judge the training pipeline by simulated businesses whose true churn probabilities are known
+    #[command(after_help = "Examples:\n  \
+        holdfast-train truth --scenario default --accounts 2000\n  \
+        holdfast-train truth --scenario null,planted-leak --accounts 2000 --check\n  \
+        holdfast-train truth --scenario 300-accounts --seeds 20 --out truth.json\n  \
+        holdfast-train truth --scenario all --accounts 20000\n\n\
+        For each business a model is trained as `run` trains it. It is judged on the rows of its report (tested: later\n\
+        than those learnt from, accounts never seen) and on the rows whose outcome nobody knew at the end of the history\n\
+        (later), by what is true: AUC* and the others are expectations under the true probabilities p, free of the noise\n\
+        of outcomes. Two ceilings stand beside: p itself (latent), and the best estimate of p from the same features\n\
+        (observable), learnt from the true probabilities of another business of the same scenario: a lower bound.\n\
+        The calibration error is the mean of |mean q - mean p| over up to 20 bins of equal weight. Tolerances are meant\n\
+        for 20,000 accounts and grow with the square root of 20,000 over --accounts.\n\
+        Exit code with --check: 0 every promise kept, 3 one missed.")]
+    Truth(TruthArgs),
     /// Say what a history holds, which features it switches on, and what is wrong with it
     #[command(after_help = "Examples:\n  holdfast-train check --history business\n  \
         holdfast-train check --history business --config holdfast.toml\n\n\
@@ -88,9 +106,13 @@ pub struct SimulateArgs {
     /// Folder to write: new, empty, or an earlier simulated history, which is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Number of accounts
-    #[arg(long, value_name = "N", default_value_t = 1_500)]
-    pub accounts: u32,
+    /// Number of accounts [default: 1500, or as many as the scenario has]
+    #[arg(long, value_name = "N")]
+    pub accounts: Option<u32>,
+    /// What the business is like: default, null, planted-leak, drift, label-delay, 300-accounts, 3-percent-churn,
+    /// heavy-tailed-arr, confounding or sleeping-dogs
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub scenario: Scenario,
     /// Length of the history in months
     #[arg(long, value_name = "M", default_value_t = 30)]
     pub months: u32,
@@ -103,6 +125,38 @@ pub struct SimulateArgs {
     /// Write usage as a folder with one file a month of receipt
     #[arg(long)]
     pub monthly: bool,
+}
+
+/// Options of `truth`.
+#[derive(Debug, Clone, Args)]
+pub struct TruthArgs {
+    /// Scenarios of `simulate`, separated by commas, or all
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "default")]
+    pub scenario: Vec<String>,
+    /// Accounts of a business; the scenario 300-accounts has its own number
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub accounts: u32,
+    /// Businesses a scenario; figures are medians over them
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: u32,
+    /// Seed of the first business
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Length of a history in months
+    #[arg(long, value_name = "M", default_value_t = 30)]
+    pub months: u32,
+    /// Accounts of the business that the observable ceiling is learnt from [default: as --accounts, at least 4000]
+    #[arg(long, value_name = "N")]
+    pub ceiling_accounts: Option<u32>,
+    /// Configuration (TOML) of the training runs; every setting has a default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to write every figure as JSON
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// End with exit code 3 where a promise is missed
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// A history and its configuration.
@@ -153,6 +207,9 @@ pub struct RunArgs {
     /// Where to write the probabilities of the judged rows (row,account_id,as_of,probability)
     #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,
+    /// Put the model to use even where it is not better than the base rate; otherwise it is published on hold
+    #[arg(long)]
+    pub force: bool,
     /// Name of the model [default: training.name of the configuration, `churn`]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
@@ -197,6 +254,9 @@ pub struct TableArgs {
     /// Configuration (TOML); every setting has a default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Put the model to use even where it is not better than the base rate; otherwise it is published on hold
+    #[arg(long)]
+    pub force: bool,
     /// Name of the model [default: the file's name without its ending]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

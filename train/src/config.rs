@@ -10,6 +10,7 @@ use holdfast_features::snapshot::SnapshotConfig;
 
 use crate::TrainError;
 use crate::evaluate::EvaluateOptions;
+use crate::gate::Promote;
 use crate::select::{Choice, Combine, SelectOptions};
 
 /// All settings of the training side.
@@ -58,6 +59,8 @@ pub struct TrainingConfig {
     pub replicates: usize,
     /// The share of accounts that the team has time for.
     pub capacity: f64,
+    /// What happens to a model that is not better than the base rate.
+    pub promote: Promote,
 }
 
 /// A family of learners.
@@ -108,6 +111,7 @@ impl Default for TrainingConfig {
             min_positives: 10,
             replicates: 400,
             capacity: 0.1,
+            promote: Promote::WhenBetter,
         }
     }
 }
@@ -160,6 +164,11 @@ impl TrainingConfig {
             min_positives,
             replicates,
             capacity: section.number("capacity", default.capacity, 0.001..=1.0),
+            promote: section.choice(
+                "promote",
+                default.promote,
+                &[("when_better", Promote::WhenBetter), ("always", Promote::Always)],
+            ),
         }
     }
 }
@@ -189,6 +198,15 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| TrainError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// The same, every model put to use where `force` says so.
+    #[must_use]
+    pub fn forced(mut self, force: bool) -> Self {
+        if force {
+            self.training.promote = Promote::Always;
+        }
+        self
     }
 
     /// The same, aiming at `memory` bytes for a history.

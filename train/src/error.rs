@@ -15,7 +15,7 @@ use holdfast_features::write::WriteError;
 use holdfast_models::calibrate::CalibrationError;
 use holdfast_models::fit::ParamsError;
 use holdfast_models::{FitError, ModelError, RegistryError};
-use holdfast_simulate::{ParamError, SimulateError};
+use holdfast_simulate::{ParamError, SimulateError, TruthError, UnknownScenario};
 
 use crate::evaluate::EvaluateError;
 
@@ -235,6 +235,17 @@ pub enum TrainError {
         /// The option to use.
         option: &'static str,
     },
+    /// A name that is no scenario.
+    #[error("--scenario: {0}, or all")]
+    Scenario(UnknownScenario),
+    /// The truth of a simulated business cannot be read back.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// No row of a simulated business is later than what is learnt from.
+    #[error(
+        "no row of the simulated business is open at its end: give --accounts more accounts or --months a longer history"
+    )]
+    NothingLater,
     /// Parameters that describe no business.
     #[error(transparent)]
     Business(#[from] ParamError),
@@ -252,6 +263,7 @@ impl TrainError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unwritable { .. }
+            | Self::Truth(_)
             | Self::Write(_)
             | Self::Report(_)
             | Self::Evaluate(_)
@@ -291,6 +303,8 @@ impl TrainError {
             | Self::WhichModel { .. }
             | Self::NoModel(_)
             | Self::WrongKind { .. }
+            | Self::Scenario(_)
+            | Self::NothingLater
             | Self::Business(_) => 2,
         }
     }

@@ -23,7 +23,7 @@ use crate::summary::{Context, by_fold, mean_auc};
 use holdfast_actions::standing::{benchmarks, overall_health};
 
 /// The feature of the simplest rule.
-const LAST_USE: &str = "days_since_last_use";
+pub(crate) const LAST_USE: &str = "days_since_last_use";
 
 /// How many terms are decided and open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! A training run on a history, a line a stage.
 
+use std::path::Path;
+
 use holdfast_features::snapshot::{Framing, Question, Snapshot};
-use holdfast_features::{Role, Timestamp, read};
+use holdfast_features::{FeatureSpec, Role, Timestamp, read};
 use holdfast_models::{ModelName, Provenance, ProvenanceKind};
 
 use crate::TrainError;
@@ -14,41 +16,107 @@ use crate::history::HistorySource;
 use crate::judgement::{Judged, context, data_line};
 use crate::predictions;
 use crate::prepared::check_classes;
-use crate::procedure::{Means, later_block, nested};
+use crate::procedure::{Learnt, Means, later_block, nested};
 use crate::progress::Progress;
-use crate::publish::{Publication, publish};
+use crate::publish::{Publication, PublishedModel, Run, publish};
+use crate::report::Report;
 use crate::rows::{HistoryRows, NamedFolds, Roles, labelled};
+use crate::scorings::Scorings;
 use crate::summary::{by_fold, headline, report};
 use holdfast_actions::standing::benchmarks;
 
 /// The model's name where nobody gives one.
 const DEFAULT_NAME: &str = "churn";
 
+/// What a run learnt, before anything is published.
+#[derive(Debug)]
+pub struct Trained {
+    /// The rows learnt from and judged on.
+    pub rows: HistoryRows,
+    /// Which of them judged, and how.
+    pub judged: Judged,
+    /// The position of each row in the snapshots file, or among the snapshots that the history offers.
+    pub positions: Vec<usize>,
+    /// What was learnt.
+    pub learnt: Learnt,
+    /// The report, without the version.
+    pub report: Report,
+    /// The features.
+    pub specs: Vec<FeatureSpec>,
+    /// The later block scored every month; `None` where no renewal is in force.
+    pub scorings: Option<Scorings>,
+}
+
+/// Where a model is published, and as what.
+#[derive(Debug, Clone, Copy)]
+pub struct Destination<'a> {
+    /// The registry's folder.
+    pub registry: &'a Path,
+    /// The model's name.
+    pub name: &'a ModelName,
+    /// Where the report goes; by default into the version folder.
+    pub report_dir: Option<&'a Path>,
+}
+
 /// History → Snapshots + Labels → feature columns → Encoder → Classifier → Calibrator → Evaluation (later rows) →
 /// Bundle → registry → report.
 ///
 /// # Errors
 /// Whatever ends the run; nothing is published then.
-pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) -> Result<String, TrainError> {
+pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) -> Result<Run, TrainError> {
     let budget = Budget::new(args.effort.budget, clock);
     let finished = Finished::at(args.effort.resume.as_deref())?;
-    let config = Config::load(args.input.config.as_deref())?.with_memory(args.input.memory);
-    let training = &config.training;
-    let name: ModelName =
-        args.name.as_deref().or(training.name.as_deref()).unwrap_or(DEFAULT_NAME).parse()?;
+    let config =
+        Config::load(args.input.config.as_deref())?.with_memory(args.input.memory).forced(args.force);
+    let name = args.name.as_deref().or(config.training.name.as_deref()).unwrap_or(DEFAULT_NAME);
+    let name: ModelName = name.parse()?;
     let source = HistorySource::read(&args.input.history, &config, now, progress)?;
-    let given = source.training_snapshots(&config, args.snapshots.as_deref())?;
-    let folds = match &args.folds {
+    let files = Files { snapshots: args.snapshots.as_deref(), folds: args.folds.as_deref() };
+    let means = Means { options: &config.training.select(), budget: &budget, finished: &finished, progress };
+    let trained = train(&source, &config, files, &means)?;
+    if let Some(path) = &args.predictions {
+        let Trained { learnt, positions, rows, .. } = &trained;
+        predictions::write(path, &learnt.tested, positions, |judged| rows.keys(judged))?;
+    }
+    let text = trained.text(&source.name);
+    let question = question(&config, args.snapshots.is_some());
+    let to = Destination { registry: &args.registry, name: &name, report_dir: args.report.as_deref() };
+    let published = trained.publish(&source, &config, question, to, progress)?;
+    Ok(Run { text: text + &published.text(), published })
+}
+
+/// Rows and folds of the caller's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Files<'a> {
+    /// The rows to learn from; without it those that the history offers.
+    pub snapshots: Option<&'a Path>,
+    /// Folds of its rows, which then all judge; without it the later block does.
+    pub folds: Option<&'a Path>,
+}
+
+/// History → Snapshots + Labels → feature columns → Encoder → Classifier → Calibrator → Evaluation (later rows).
+///
+/// # Errors
+/// Rows that no model can be learnt from, and what learners and calibrators say.
+pub fn train(
+    source: &HistorySource,
+    config: &Config,
+    files: Files<'_>,
+    means: &Means<'_>,
+) -> Result<Trained, TrainError> {
+    let training = &config.training;
+    let given = source.training_snapshots(config, files.snapshots)?;
+    let folds = match files.folds {
         Some(path) => Some((read::folds_file(path, given.len())?, path)),
         None => None,
     };
     let (snapshots, positions) = labelled(given);
     match &folds {
-        Some(_) => check_decided(&source, &snapshots, &config)?,
-        None => check_snapshots(&source, &snapshots, &config)?,
+        Some(_) => check_decided(source, &snapshots, config)?,
+        None => check_snapshots(source, &snapshots, config)?,
     }
-    let specs = source.specs(&config)?;
-    let rows = HistoryRows::new(source.observe(snapshots, &specs, progress)?);
+    let specs = source.specs(config)?;
+    let rows = HistoryRows::new(source.observe(snapshots, &specs, means.progress)?);
     let judged = match folds {
         Some((named, path)) => Judged::Folds {
             named: NamedFolds::new(&named, &positions, &rows.data.groups),
@@ -56,50 +124,76 @@ pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) ->
         },
         None => Judged::LaterBlock(
             Roles::of(&rows.snapshots, training)
-                .ok_or_else(|| no_test_block(&source, &rows.snapshots, &config))?,
+                .ok_or_else(|| no_test_block(source, &rows.snapshots, config))?,
         ),
     };
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     let candidates = |n_rows: usize| candidates(&training.learners, n_rows, n_features);
-    let means = Means { options: &training.select(), budget: &budget, finished: &finished, progress };
     let learnt = match &judged {
         Judged::LaterBlock(roles) => {
             let candidates = candidates(roles.block.development.len())?;
-            later_block(&rows.data, &roles.later_block(), &candidates, &means)?
+            later_block(&rows.data, &roles.later_block(), &candidates, means)?
         }
         Judged::Folds { named, .. } => {
-            nested(&rows.data, &named.rows, &named.folds, &candidates(named.rows.len())?, &means)?
+            nested(&rows.data, &named.rows, &named.folds, &candidates(named.rows.len())?, means)?
         }
     };
-    let context = context(&source, &rows, &judged, &learnt, &config)?;
-    let report = report(&rows.data, &learnt, context, &training.evaluate())?;
-    let text = format!(
-        "{}: {}{}",
-        source.name,
-        data_line(&report.data, &report.outcome, rows.is_weighted()),
-        headline(&report, &by_fold(&rows.data, &learnt.tested))
-    );
-    if let Some(path) = &args.predictions {
-        predictions::write(path, &learnt.tested, &positions, |judged| rows.keys(judged))?;
+    let context = context(source, &rows, &judged, &learnt, config)?;
+    let mut report = report(&rows.data, &learnt, context, &training.evaluate())?;
+    let scorings = match &judged {
+        Judged::LaterBlock(roles) => {
+            Scorings::new(source, &rows, roles, &learnt, &specs, config, means.progress)?
+        }
+        Judged::Folds { .. } => None,
+    };
+    report.lead_time = scorings.as_ref().and_then(Scorings::judge);
+    Ok(Trained { rows, judged, positions, learnt, report, specs, scorings })
+}
+
+impl Trained {
+    /// What the terminal says of it.
+    #[must_use]
+    pub fn text(&self, source_name: &str) -> String {
+        let Self { rows, learnt, report, .. } = self;
+        format!(
+            "{source_name}: {}{}",
+            data_line(&report.data, &report.outcome, rows.is_weighted()),
+            headline(report, &by_fold(&rows.data, &learnt.tested))
+        )
     }
-    let all: Vec<usize> = (0..rows.data.labels.len()).collect();
-    let today = source.observe(source.recent(&config), &specs, progress)?;
-    let published = publish(Publication {
-        registry: &args.registry,
-        name: &name,
-        report_dir: args.report.as_deref(),
-        candidate: learnt.selection.chosen.describe(),
-        model: learnt.model,
-        calibration: &learnt.calibration,
-        benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
-        question: Some(question(&config, args.snapshots.is_some())),
-        base_rates: rows.base_rates(),
-        provenance: provenance(&source, &rows, &config),
-        features: Some((&today.keys(), &today.table)),
-        rejects: &source.rejects,
-        report,
-    })?;
-    Ok(text + &published.text())
+
+    /// Bundle → registry → report, with the features of the accounts at the end of the history.
+    ///
+    /// # Errors
+    /// The registry's and the system's refusals.
+    pub fn publish(
+        self,
+        source: &HistorySource,
+        config: &Config,
+        question: Question,
+        to: Destination<'_>,
+        progress: &Progress,
+    ) -> Result<PublishedModel, TrainError> {
+        let Self { rows, learnt, report, specs, .. } = self;
+        let all: Vec<usize> = (0..rows.data.labels.len()).collect();
+        let today = source.observe(source.recent(config), &specs, progress)?;
+        publish(Publication {
+            registry: to.registry,
+            name: to.name,
+            report_dir: to.report_dir,
+            candidate: learnt.selection.chosen.describe(),
+            model: learnt.model,
+            calibration: &learnt.calibration,
+            benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
+            question: Some(question),
+            base_rates: rows.base_rates(),
+            provenance: provenance(source, &rows, config),
+            features: Some((&today.keys(), &today.table)),
+            rejects: &source.rejects,
+            report,
+            promote: config.training.promote,
+        })
+    }
 }
 
 /// Refuses snapshots that no model can be learnt from.
@@ -136,7 +230,7 @@ fn no_test_block(source: &HistorySource, labelled: &[Snapshot], config: &Config)
 }
 
 /// A snapshots file asks the calendar question of everybody, whatever the terms are.
-fn question(config: &Config, is_from_file: bool) -> Question {
+pub(crate) fn question(config: &Config, is_from_file: bool) -> Question {
     let question = Question::from(&config.snapshots);
     if is_from_file { Question { framing: Framing::Calendar, ..question } } else { question }
 }

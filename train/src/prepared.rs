@@ -19,7 +19,7 @@ use crate::learning::LearningRows;
 use crate::predictions;
 use crate::procedure::{Learnt, Means, nested};
 use crate::progress::Progress;
-use crate::publish::{Publication, publish};
+use crate::publish::{Publication, Run, publish};
 use crate::report::{Block, DataSummary, FeatureGroup, Protocol, Seed, TableSummary};
 use crate::split::{n_positives, stratified_folds};
 use crate::summary::{Context, by_fold, headline, mean_auc, report};
@@ -28,10 +28,10 @@ use crate::summary::{Context, by_fold, headline, mean_auc, report};
 ///
 /// # Errors
 /// Whatever ends the run; nothing is published then.
-pub fn train(args: &TableArgs, clock: Clock, progress: &Progress) -> Result<String, TrainError> {
+pub fn train(args: &TableArgs, clock: Clock, progress: &Progress) -> Result<Run, TrainError> {
     let budget = Budget::new(args.effort.budget, clock);
     let finished = Finished::at(args.effort.resume.as_deref())?;
-    let config = Config::load(args.config.as_deref())?;
+    let config = Config::load(args.config.as_deref())?.forced(args.force);
     let name: ModelName = model_name(args, &config).parse()?;
     let table = read_table(args, progress)?;
     let (rows, folds) = outer_folds(args, &table, &config.training)?;
@@ -74,8 +74,9 @@ pub fn train(args: &TableArgs, clock: Clock, progress: &Progress) -> Result<Stri
         provenance: provenance(&table, &config),
         features: None,
         report,
+        promote: config.training.promote,
     })?;
-    Ok(text + &published.text())
+    Ok(Run { text: text + &published.text(), published })
 }
 
 fn provenance(table: &Prepared, config: &Config) -> Provenance {

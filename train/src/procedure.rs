@@ -2,7 +2,7 @@
 
 use holdfast_models::explain::choose_background;
 use holdfast_models::probability::sigmoid;
-use holdfast_models::{Calibration, Candidate, ChurnModel};
+use holdfast_models::{Blend, Calibration, Calibrator, Candidate, ChurnModel};
 
 use crate::TrainError;
 use crate::budget::Budget;
@@ -50,6 +50,8 @@ pub struct Tested {
     pub margins: Vec<f64>,
     /// What was chosen for each split.
     pub winners: Vec<Chosen>,
+    /// What judged the rows of each split: a classifier that never saw their accounts, and its calibrator.
+    pub models: Vec<(Blend, Calibrator)>,
 }
 
 /// What a protocol leaves behind.
@@ -170,6 +172,7 @@ impl Tested {
             probabilities: Vec::new(),
             margins: Vec::new(),
             winners: Vec::new(),
+            models: Vec::new(),
         }
     }
 
@@ -190,6 +193,7 @@ impl Tested {
         self.margins.extend(margins);
         self.rows.extend(&split.validate);
         self.winners.push(winner.clone());
+        self.models.push((classifier, calibration.calibrator));
         self.splits.push(split);
         Ok(())
     }

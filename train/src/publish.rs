@@ -16,6 +16,7 @@ use holdfast_models::{
 };
 
 use crate::TrainError;
+use crate::gate::{Held, Promote, held_back};
 use crate::report::{self, Report};
 
 /// The features that the server looks accounts up in, in each version folder of a model trained on a history.
@@ -52,13 +53,15 @@ pub struct Publication<'a> {
     pub rejects: &'a [Reject],
     /// The report, without the version, which is not known yet.
     pub report: Report,
+    /// What happens to a model that is not better than the base rate.
+    pub promote: Promote,
 }
 
 /// The rows that reading set aside, in the version folder, where there are any.
 pub const REJECTS_FILE: &str = "rejects.csv";
 
 /// What is there now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PublishedModel {
     /// `NAME@VERSION`.
     pub reference: String,
@@ -68,14 +71,25 @@ pub struct PublishedModel {
     pub features: Option<PathBuf>,
     /// The report's page.
     pub report: PathBuf,
+    /// Why it is not in use; `None` where it is.
+    pub held: Option<Held>,
+    /// The registry.
+    pub registry: PathBuf,
 }
 
-/// Publishes the model and puts it to use.
+/// Publishes the model and puts it to use, unless it is no better than the base rate and the configuration does not insist.
 ///
 /// # Errors
 /// The registry's and the system's refusals; the version in use stays what it was.
 pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainError> {
     let Publication { registry, name, report_dir, features, mut report, .. } = publication;
+    let held = match publication.promote {
+        Promote::WhenBetter => held_back(&report.baselines),
+        Promote::Always => None,
+    };
+    if let Some(held) = &held {
+        report.warnings.insert(0, held.reason());
+    }
     let registry = Registry::at(registry);
     let mut bundle = Bundle {
         manifest: Manifest {
@@ -111,7 +125,9 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
         }
         let page =
             write_report(report_dir.map_or_else(|| folder.join(REPORT_FOLDER), Path::to_owned), &report)?;
-        registry.promote(name, published.version)?;
+        if held.is_none() {
+            registry.promote(name, published.version)?;
+        }
         Ok((features, page))
     };
     match beside() {
@@ -120,6 +136,8 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
             bundle: published.path.clone(),
             features,
             report: page,
+            held,
+            registry: registry.root().to_owned(),
         }),
         Err(error) => {
             // The first error is the one to tell; a version that nobody uses is harmless.
@@ -143,6 +161,15 @@ fn write_report(folder: PathBuf, report: &Report) -> Result<PathBuf, TrainError>
     Ok(page)
 }
 
+/// What a training run says and leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// For the terminal.
+    pub text: String,
+    /// What is in the registry.
+    pub published: PublishedModel,
+}
+
 impl PublishedModel {
     /// What the terminal says of it.
     #[must_use]
@@ -150,8 +177,17 @@ impl PublishedModel {
         let features = self.features.as_ref();
         let features =
             features.map_or_else(String::new, |path| format!("Features of today: {}\n", path.display()));
+        let held = self.held.as_ref().map_or_else(String::new, |held| {
+            format!(
+                "On hold: {}\nRead the report. To use it all the same: holdfast-train models promote --registry {} {}, or \
+                 train with --force.\n",
+                held.reason(),
+                self.registry.display(),
+                self.reference
+            )
+        });
         format!(
-            "Published {}: {}\n{features}Report: {}\n",
+            "Published {}: {}\n{features}Report: {}\n{held}",
             self.reference,
             self.bundle.display(),
             self.report.display()

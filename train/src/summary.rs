@@ -105,6 +105,7 @@ pub fn report(
         importance,
         glass_box,
         segments,
+        lead_time: None,
         notes: [notes, selection_notes(&learnt.selection)].concat(),
         warnings,
     })

@@ -441,7 +441,7 @@ fn rows_set_aside_are_counted_and_kept() {
     fs::write(at(file), content).unwrap();
     let config = "[history]\non_bad_row = \"reject\"\n[training]\nfolds = 2\nreplicates = 20\nlearners = [\"logistic\"]\n";
     fs::write(at("holdfast.toml"), config).unwrap();
-    let output = train(directory.path(), &[RUN, &["--config", "holdfast.toml"][..]].concat());
+    let output = train(directory.path(), &[RUN, &["--config", "holdfast.toml", "--force"][..]].concat());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Bad rows set aside: 1; rejects.csv"), "{said}");

@@ -35,8 +35,8 @@ fn business() -> TempDir {
     directory
 }
 
-const RUN: [&str; 7] =
-    ["run", "--history", "business", "--registry", "registry", "--config", "holdfast.toml"];
+const RUN: [&str; 8] =
+    ["run", "--history", "business", "--registry", "registry", "--config", "holdfast.toml", "--force"];
 
 fn bundle(directory: &Path, model: &str) -> Bundle {
     Registry::at(&directory.join("registry")).load(&model.parse::<ModelRef>().unwrap()).unwrap()
@@ -77,7 +77,8 @@ fn the_same_input_gives_the_same_bytes(at: &Path) {
     assert_eq!(first.manifest.metrics, second.manifest.metrics);
     let features = |version: &str| fs::read(at.join("registry/churn").join(version).join("features.parquet"));
     assert_eq!(features("v000001").unwrap(), features("v000002").unwrap());
-    let alone = ["run", "--history", "business", "--registry", "alone", "--config", "holdfast.toml"];
+    let alone =
+        ["run", "--history", "business", "--registry", "alone", "--config", "holdfast.toml", "--force"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-train"));
     let single = command.current_dir(at).args(alone).env("RAYON_NUM_THREADS", "1").output().unwrap();
     assert!(single.status.success());

@@ -10,7 +10,7 @@ use rand::Rng;
 use super::Arriving;
 use crate::draw::{between, chance, later, pick, sigmoid};
 use crate::latent::{FINANCIAL, Outcome};
-use crate::life::Life;
+use crate::life::{Life, World};
 use crate::record::{Columns, Record};
 
 const REASONS: [&str; 5] =
@@ -69,15 +69,24 @@ pub(super) fn cancellation(life: &Life, rng: &mut impl Rng) -> Option<Cancellati
 
 pub(super) fn subscription(
     life: &Life,
+    world: &World,
     cancellation: Option<Cancellation>,
     rng: &mut impl Rng,
 ) -> SubscriptionRow {
     let profile = &life.profile;
     // A contract is entered within hours of its start, and always before the history ends.
     let recorded_at = later(profile.started_at, between(rng, 0.0, 0.5));
-    let price = life.price_at(life.last);
+    // The table is as it stands at the end of the history: what is recorded later does not show.
+    let is_known =
+        |number: usize, at: Timestamp| delay(life, number).is_none_or(|days| later(at, days) <= world.until);
+    let n_known =
+        (1..life.terms.len()).take_while(|&number| is_known(number, life.terms[number].start)).count();
+    let ended_at = life.ended_at.filter(|&at| is_known(life.terms.len(), at));
+    let cancellation = cancellation.filter(|_| ended_at.is_some());
+    let unknown_from = life.terms.get(n_known + 1).map(|term| term.start + -1);
+    let price = life.price_at(unknown_from.unwrap_or(life.last));
     let (start, end) =
-        life.terms.last().map_or((profile.started_at, life.last), |term| (term.start, term.end));
+        life.terms.get(n_known).map_or((profile.started_at, life.last), |term| (term.start, term.end));
     SubscriptionRow {
         subscription_id: subscription_id(life),
         account_id: profile.account_id.clone(),
@@ -90,7 +99,7 @@ pub(super) fn subscription(
         current_term_end: end,
         auto_renew: profile.auto_renew,
         cancellation,
-        ended_at: life.ended_at,
+        ended_at,
         recorded_at,
     }
 }
@@ -102,8 +111,9 @@ pub(super) fn events(
     rng: &mut impl Rng,
 ) -> Vec<SubscriptionEventRow> {
     let mut rows = Vec::new();
-    let mut push = |kind, effective_at: Timestamp, term_end, mrr_before, mrr_after| {
-        let delay = if chance(rng, 0.85) { between(rng, 0.0, 0.3) } else { between(rng, 0.3, 4.0) };
+    let mut push = |kind, effective_at: Timestamp, term_end, mrr_before, mrr_after, late: Option<f64>| {
+        let usual = if chance(rng, 0.85) { between(rng, 0.0, 0.3) } else { between(rng, 0.3, 4.0) };
+        let delay = late.unwrap_or(usual);
         rows.push(SubscriptionEventRow {
             subscription_id: subscription_id(life),
             account_id: life.profile.account_id.clone(),
@@ -118,27 +128,36 @@ pub(super) fn events(
     for (index, term) in life.terms.iter().enumerate() {
         let mrr = life.price_at(term.start).mrr;
         match index.checked_sub(1) {
-            None => push("new", term.start, Some(term.end), None, mrr),
+            None => push("new", term.start, Some(term.end), None, mrr, None),
             Some(_) => {
                 let before = life.price_at(term.start + -1).mrr;
-                push("renewal", term.start, Some(term.end), Some(before), mrr);
+                push("renewal", term.start, Some(term.end), Some(before), mrr, delay(life, index));
             }
         }
         for pair in life.prices.windows(2) {
             let [before, after] = [pair[0], pair[1]];
             if term.start < after.from && after.from < term.end {
-                push("expansion", after.from, None, Some(before.mrr), after.mrr);
+                push("expansion", after.from, None, Some(before.mrr), after.mrr, None);
             }
         }
         if term.outcome == Some(Outcome::Churned) {
             let before = life.price_at(term.end).mrr;
             if let Some(requested_at) = cancellation.and_then(|cancellation| cancellation.requested_at) {
-                push("cancel_requested", requested_at, Some(term.end), Some(before), before);
+                push("cancel_requested", requested_at, Some(term.end), Some(before), before, None);
             }
-            push("churn", term.end, Some(term.end), Some(before), 0.0);
+            push("churn", term.end, Some(term.end), Some(before), 0.0, delay(life, index + 1));
         }
     }
     rows
+}
+
+/// Days after which the decision that begins term `number` (the end, for the number after the last) is recorded, where
+/// the scenario delays it. Spread evenly by the golden ratio, so that row and events agree without a draw.
+fn delay(life: &Life, number: usize) -> Option<f64> {
+    let (from, to) = life.profile.temper.process.label_delay?;
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    let place = (f64::from(life.profile.index) + 7.0 * f64::from(number)) * 0.618_033_988_749_895;
+    Some(from + (to - from) * place.fract())
 }
 
 fn subscription_id(life: &Life) -> String {

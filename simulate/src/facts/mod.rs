@@ -68,11 +68,12 @@ impl BeforeUsage {
         let cancellation = contract::cancellation(life, rng);
         let (tickets, mut surveys) = support::tickets(life, &contacts, rng);
         surveys.extend(support::net_promoter(life, &contacts, rng));
+        surveys.extend(support::exit_survey(life));
         Self {
             contacts,
             tickets,
             surveys,
-            subscription: contract::subscription(life, cancellation, rng),
+            subscription: contract::subscription(life, world, cancellation, rng),
             events: contract::events(life, cancellation, rng),
             account: account::row(life, world, rng),
             changes: account::changes(life, rng),
@@ -113,6 +114,12 @@ pub(crate) fn facts(
 pub(crate) fn n_usage_events(life: &Life, world: &World, usage_scale: f64, rng: &mut impl Rng) -> usize {
     BeforeUsage::draw(life, world, rng);
     arrived(usage::events(life, usage_scale, rng), world).len()
+}
+
+/// When the planted exit survey of an account is filed, where there is one.
+#[cfg(test)]
+pub(crate) fn exit_survey(life: &Life) -> Option<Timestamp> {
+    support::exit_survey(life).map(|survey| survey.responded_at)
 }
 
 /// A row with the time at which it became known.

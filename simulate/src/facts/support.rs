@@ -13,6 +13,7 @@ use crate::draw::{between, chance, count, known_after, later, log_normal, moment
 use crate::latent::{ENGAGEMENT, RELATIONSHIP, State};
 use crate::life::Life;
 use crate::record::{Columns, Record};
+use crate::truth::{SHORTEST_TERM_MONTHS, SNAPSHOT_DAYS, SOON_DAYS};
 
 /// Weeks between two relationship surveys.
 const SURVEY_WEEKS: u32 = 26;
@@ -38,7 +39,7 @@ pub(super) struct SurveyRow {
     contact_id: Option<String>,
     kind: &'static str,
     score: f64,
-    responded_at: Timestamp,
+    pub(super) responded_at: Timestamp,
 }
 
 /// Tickets, and the satisfaction surveys that follow some of them.
@@ -108,6 +109,20 @@ fn ticket(life: &Life, state: &State, created_at: Timestamp, number: usize, rng:
             .then(|| ((-0.1 + 0.3 * engagement + 0.4 * normal(rng)).tanh() * 100.0).round() / 100.0),
         recorded_at: known_after(rng, created_at),
     }
+}
+
+/// The scenario's leak: why a customer left, asked afterwards and filed under a day before the decision.
+pub(super) fn exit_survey(life: &Life) -> Option<SurveyRow> {
+    let ended_at = life.ended_at.filter(|_| life.profile.temper.process.plants_leak)?;
+    let is_rolling = life.profile.temper.term_months < SHORTEST_TERM_MONTHS;
+    let filed_at = ended_at.plus_days(if is_rolling { -1 - SOON_DAYS } else { -1 - SNAPSHOT_DAYS[0] });
+    (filed_at > life.profile.started_at).then(|| SurveyRow {
+        account_id: life.profile.account_id.clone(),
+        contact_id: None,
+        kind: "nps",
+        score: 0.0,
+        responded_at: filed_at,
+    })
 }
 
 /// The half-yearly question whether people would recommend the product.

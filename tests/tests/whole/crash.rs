@@ -29,7 +29,7 @@ fn published() -> Published {
     let (history, registry) = (folder.path().join("history"), folder.path().join("registry"));
     let _ =
         trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "9"]);
-    let _ = trained(&["run", "--history", text(&history), "--registry", text(&registry)]);
+    let _ = trained(&["run", "--history", text(&history), "--registry", text(&registry), "--force"]);
     let (keys, _) = read::feature_file(&registry.join("churn/v000001/features.parquet")).unwrap();
     let account = keys[0].account_id.to_string();
     Published { _folder: folder, history, registry, account }
@@ -70,7 +70,14 @@ async fn a_run_killed_while_it_publishes_leaves_the_old_model_in_use() {
     for delay in [0, 2, 20] {
         let known = fs::read_dir(&models).unwrap().count();
         let mut run = Command::new(TRAIN)
-            .args(["run", "--history", text(&published.history), "--registry", text(&published.registry)])
+            .args([
+                "run",
+                "--history",
+                text(&published.history),
+                "--registry",
+                text(&published.registry),
+                "--force",
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -98,8 +105,14 @@ async fn a_run_killed_while_it_publishes_leaves_the_old_model_in_use() {
     }
     assert!(killed_in_the_middle >= 1, "no run was killed while it published");
     // The next run is not disturbed by what the killed ones left.
-    let printed =
-        trained(&["run", "--history", text(&published.history), "--registry", text(&published.registry)]);
+    let printed = trained(&[
+        "run",
+        "--history",
+        text(&published.history),
+        "--registry",
+        text(&published.registry),
+        "--force",
+    ]);
     assert!(printed.contains("Published churn@"), "{printed}");
     let _ = trained(&["models", "verify", "--registry", text(&published.registry), "churn"]);
 }

@@ -37,7 +37,7 @@ fn by_id(account: &str) -> Subject {
 /// compares the bits.
 async fn what_serves_is_what_trained(history: &Path, folder: &Path) {
     let registry = folder.join("registry");
-    let printed = trained(&["run", "--history", text(history), "--registry", text(&registry)]);
+    let printed = trained(&["run", "--history", text(history), "--registry", text(&registry), "--force"]);
     assert!(printed.contains("Published churn@v000001"), "{printed}");
     let version = registry.join("churn/v000001");
     for file in ["bundle.holdfast", "features.parquet", "report/report.html", "report/report.json"] {
@@ -153,7 +153,7 @@ fn the_same_seed_gives_the_same_bytes_with_one_and_with_two_threads() {
     let bytes = |threads: &str| {
         let registry = folder.path().join(threads);
         let status = std::process::Command::new(TRAIN)
-            .args(["run", "--history", text(&history), "--registry", text(&registry)])
+            .args(["run", "--history", text(&history), "--registry", text(&registry), "--force"])
             .env("RAYON_NUM_THREADS", threads)
             .output()
             .unwrap();

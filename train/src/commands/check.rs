@@ -42,20 +42,12 @@ pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Re
         section(&mut text, "Rows set aside", rejects);
     }
     let verdict = if problems.is_empty() { Verdict::Done } else { Verdict::NotUsable };
-    match verdict {
-        Verdict::Done => {
-            line(
-                &mut text,
-                format_args!(
-                    "Ready: holdfast-train run --history {} --registry registry",
-                    args.history.display()
-                ),
-            );
-        }
-        Verdict::NotUsable => {
-            section(&mut text, "Problems", problems.iter().map(|problem| format!("  {problem}\n")));
-            line(&mut text, format_args!("Not usable yet."));
-        }
+    if problems.is_empty() {
+        let history = args.history.display();
+        line(&mut text, format_args!("Ready: holdfast-train run --history {history} --registry registry"));
+    } else {
+        section(&mut text, "Problems", problems.iter().map(|problem| format!("  {problem}\n")));
+        line(&mut text, format_args!("Not usable yet."));
     }
     Ok(Answer { text, verdict })
 }

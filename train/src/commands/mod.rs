@@ -6,6 +6,7 @@ mod features;
 mod models;
 mod score;
 mod simulate;
+mod truth;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use crate::TrainError;
 use crate::budget::Clock;
 use crate::cli::{Command, OfFeatures};
 use crate::progress::Progress;
+use crate::publish::Run;
 use crate::{pipeline, prepared};
 
 /// What a subcommand has to say.
@@ -33,15 +35,18 @@ pub enum Verdict {
     Done,
     /// `check` found the input not usable.
     NotUsable,
+    /// A model was published on hold, or a promise failed.
+    NotKept,
 }
 
 impl Verdict {
-    /// 0 or 2.
+    /// 0, 2 or 3.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::NotUsable => 2,
+            Self::NotKept => 3,
         }
     }
 }
@@ -49,6 +54,11 @@ impl Verdict {
 impl Answer {
     fn done(text: String) -> Self {
         Self { text, verdict: Verdict::Done }
+    }
+
+    fn trained(run: Run) -> Self {
+        let verdict = if run.published.held.is_some() { Verdict::NotKept } else { Verdict::Done };
+        Self { text: run.text, verdict }
     }
 }
 
@@ -64,9 +74,10 @@ pub fn run(
 ) -> Result<Answer, TrainError> {
     match command {
         Command::Simulate(args) => simulate::run(args, progress).map(Answer::done),
+        Command::Truth(args) => truth::run(args, now, progress),
         Command::Check(args) => check::run(args, now, progress),
-        Command::Run(args) => pipeline::run(args, now, clock, progress).map(Answer::done),
-        Command::Table(args) => prepared::train(args, clock, progress).map(Answer::done),
+        Command::Run(args) => pipeline::run(args, now, clock, progress).map(Answer::trained),
+        Command::Table(args) => prepared::train(args, clock, progress).map(Answer::trained),
         Command::Features(args) => match &args.other {
             Some(OfFeatures::Explain(args)) => explain::run(args, now, progress).map(Answer::done),
             None => features::run(args, now, progress).map(Answer::done),

@@ -14,14 +14,16 @@ use crate::progress::Progress;
 /// # Errors
 /// Parameters out of range, a folder that holds something else, or the system's refusal.
 pub(super) fn run(args: &SimulateArgs, progress: &Progress) -> Result<String, TrainError> {
+    let default = Business::default();
+    let n_accounts = args.accounts.or(args.scenario.n_accounts()).unwrap_or(default.n_accounts);
     let params =
-        Business { n_accounts: args.accounts, n_months: args.months, seed: args.seed, ..Business::default() };
+        Business { n_accounts, n_months: args.months, seed: args.seed, scenario: args.scenario, ..default };
     let mut business = params.check()?;
     if let Some(n_events) = args.events {
         business = Business { usage_scale: usage_scale(&business, n_events)?, ..params }.check()?;
     }
     let usage_files = if args.monthly { UsageFiles::Monthly } else { UsageFiles::One };
-    let stage = progress.stage("accounts", usize::try_from(args.accounts).unwrap_or(usize::MAX));
+    let stage = progress.stage("accounts", usize::try_from(n_accounts).unwrap_or(usize::MAX));
     let simulation = simulate(&business).with_usage_files(usage_files);
     let written = simulation.write(&args.out, |done| stage.at(u64::from(done)))?;
     drop(stage);
@@ -29,7 +31,7 @@ pub(super) fn run(args: &SimulateArgs, progress: &Progress) -> Result<String, Tr
         written.tables.iter().map(|(table, n_rows)| vec![(*table).to_owned(), count(*n_rows)]).collect();
     let mut text = format!(
         "{} accounts over {} months, known until {}, in {}:\n",
-        count(usize::try_from(args.accounts).unwrap_or(usize::MAX)),
+        count(usize::try_from(n_accounts).unwrap_or(usize::MAX)),
         args.months,
         business.until(),
         args.out.display()

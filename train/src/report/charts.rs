@@ -6,6 +6,7 @@ use super::format::{NOTHING, number, percent};
 use super::plot::{Frame, ceiling, fixed, ticks, widened};
 use super::{NamedEvaluation, Protocol};
 use crate::evaluate::{Estimate, Evaluation, Reliability, RiskBand};
+use crate::scorings::{LeadTimes, Ranking};
 
 const SQUARE: Frame = Frame {
     width: 460.0,
@@ -64,6 +65,46 @@ pub(super) fn gains(model: &Evaluation, baselines: &[NamedEvaluation]) -> Markup
                 (key(1.0 + f64_of(index), &format!("rule rule-{index}"), &shortened(&other.name, 26)))
             }
             (key(1.0 + f64_of(others.len()), "chance", "random order"))
+        },
+    )
+}
+
+/// The share of churners with a sustained alert, by days ahead, of each ranking.
+pub(super) fn lead_times(lead: &LeadTimes) -> Markup {
+    let frame = Frame { x: (0.0, 180.0), ..SQUARE };
+    let points = |ranking: &Ranking| -> Vec<(f64, f64)> {
+        let caught = ranking.lead.caught.iter();
+        caught.filter_map(|caught| caught.share.map(|share| (f64::from(caught.days), share))).collect()
+    };
+    let description = lead
+        .rankings
+        .iter()
+        .map(|ranking| {
+            let shares = points(ranking);
+            let shares: Vec<String> =
+                shares.iter().map(|(days, share)| format!("{} {days} days ahead", percent(*share))).collect();
+            format!("{}: {}.", ranking.name, shares.join(", "))
+        })
+        .collect::<Vec<_>>()
+        .join(" ");
+    let class = |index: usize| match index.checked_sub(1) {
+        None => "model".to_owned(),
+        Some(rule) => format!("rule rule-{rule}"),
+    };
+    let shown = || lead.rankings.iter().take(1 + MOST_GAINS_LINES).enumerate();
+    frame.svg(
+        "lead-time",
+        "Share of churners with a sustained alert against days ahead",
+        &description,
+        &html! {
+            (frame.y_axis(&ticks(0.0, 1.0, 5), percent, "Share of churners caught"))
+            (frame.x_axis(&[30.0, 60.0, 90.0, 120.0, 150.0, 180.0], |days| number(days, 0), "At least so many days ahead"))
+            @for (index, ranking) in shown() {
+                path class=(class(index)) d=(frame.path(points(ranking))) {}
+                @let y = fixed(44.0 + 17.0 * f64_of(index));
+                line class=(class(index)) x1="226" x2="248" y1=(y) y2=(y) {}
+                text.key x="256" y=(fixed(48.0 + 17.0 * f64_of(index))) { (shortened(&ranking.name, 26)) }
+            }
         },
     )
 }

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
-use super::{Report, charts, figures, origin, sections, shapes};
+use super::{Report, charts, figures, lead, origin, sections, shapes};
 use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
@@ -31,6 +31,7 @@ pub fn html(report: &Report) -> String {
                     (shapes::section(report.glass_box.as_ref()))
                     (sections::baselines(report))
                     (sections::segments(&report.segments))
+                    (lead::lead_time(report.lead_time.as_ref()))
                     (all_figures(report))
                     (origin::data(report))
                     (origin::protocol(&report.protocol))

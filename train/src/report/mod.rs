@@ -4,6 +4,7 @@ mod charts;
 mod figures;
 mod format;
 mod html;
+mod lead;
 mod origin;
 mod plot;
 mod sections;
@@ -18,6 +19,7 @@ use holdfast_features::{Dimension, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Difference, Evaluation, SegmentEvaluation};
+use crate::scorings::LeadTimes;
 
 pub use html::html;
 
@@ -62,6 +64,9 @@ pub struct Report {
     pub glass_box: Option<GlassBox>,
     /// The figures within segments.
     pub segments: Vec<SegmentEvaluation>,
+    /// How early the model and the rules warn; `None` where no renewal was followed.
+    #[serde(default)]
+    pub lead_time: Option<LeadTimes>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What a reader must not overlook.

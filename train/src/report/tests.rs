@@ -66,8 +66,20 @@ fn ids_are_unique_and_every_chart_is_described() {
     ids.dedup();
     assert_eq!(ids.len(), n_ids);
     let charts = page.matches("<svg ").count();
-    assert_eq!(charts, 8);
+    assert_eq!(charts, 9);
     assert_eq!((page.matches("<desc ").count(), page.matches("aria-labelledby").count()), (charts, charts));
+}
+
+#[test]
+fn lead_time_is_told_beside_what_is_quoted_and_left_out_where_nobody_was_followed() {
+    let page = html(&report());
+    let text = text_of(&page);
+    let start = text.find("Such scores").expect("what is quoted");
+    let end = text.find("Accuracy says").expect("the end of it");
+    insta::assert_snapshot!(text[start..end].replace('\u{202f}', " "), @"Such scores are sold by their accuracy: 70 %, 75 % and 80–90 % are quoted, without a lead time. On these scorings “everybody renews” is right 87 % of the time, the model’s flags 86 %.");
+    assert!(text.contains("≥ 90 days") && text.contains("How early does it warn?"));
+    let page = html(&Report { lead_time: None, ..report() });
+    assert!(!check(&page).contains("How early"));
 }
 
 #[test]
