@@ -1,5 +1,6 @@
 //! A small table with numbers, categories, missing values and context, and models of it, for tests.
 
+use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind, Role};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +10,7 @@ use crate::benchmark::{Benchmarks, SEGMENT_COLUMN};
 use crate::calibrate::{Calibration, ladder};
 use crate::explain::choose_background;
 use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
+use crate::horizon::{self, Decisions, Followed, HorizonModel, HorizonRows, N_PERIODS};
 use crate::manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 use crate::model::ChurnModel;
 use crate::probability::sigmoid;
@@ -111,5 +113,21 @@ pub(crate) fn bundle(candidate: &Candidate) -> (Bundle, FeatureTable) {
             positive_label: None,
         },
     };
-    (Bundle { manifest, model, benchmarks: Benchmarks::fit(&table, &rows, SEGMENT_COLUMN) }, table)
+    let benchmarks = Benchmarks::fit(&table, &rows, SEGMENT_COLUMN);
+    let horizons = Some(horizons(&model, &table, &labels));
+    (Bundle { manifest, model, benchmarks, horizons }, table)
+}
+
+/// Hazards of monthly contracts, of which those with label 1 end in the second month.
+pub(crate) fn horizons(model: &ChurnModel, table: &FeatureTable, labels: &[f64]) -> HorizonModel {
+    let question = Question::from(&SnapshotConfig::default());
+    let margins: Vec<f64> = model.predict_table(table).iter().map(|prediction| prediction.margin).collect();
+    let followed: Vec<Followed> = labels
+        .iter()
+        .map(|&label| Followed { periods: N_PERIODS, ended: (label > 0.5).then_some((1, 0)), weight: 1.0 })
+        .collect();
+    let decisions = vec![Decisions::new(&question, None, None); margins.len()];
+    let groups: Vec<u32> = (0..u32::try_from(margins.len()).unwrap()).collect();
+    let rows = HorizonRows { margins: &margins, decisions: &decisions, followed: &followed, groups: &groups };
+    horizon::fit(&rows, question, 1).unwrap().model
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod evaluate;
 pub mod groups;
 pub mod history;
+pub mod horizons;
 pub mod judgement;
 pub mod learning;
 pub mod pipeline;

@@ -9,6 +9,7 @@ use crate::candidates::candidates;
 use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::history::HistorySource;
+use crate::horizons::{self, HorizonReport};
 use crate::judgement::{context, data_line};
 use crate::prepared::check_classes;
 use crate::procedure::later_block;
@@ -42,12 +43,15 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let candidates = candidates(&training.learners, roles.block.development.len(), n_features)?;
     let learnt = later_block(&rows.data, &roles.later_block(), &candidates, &training.select(), progress)?;
     let context = context(&source, &rows, &roles, &learnt, &config)?;
-    let report = report(&rows.data, &learnt, context, &training.evaluate())?;
+    let question = question(&config, args.snapshots.is_some());
+    let horizons = horizons::learn(&source, (&specs, question), (&roles, &learnt), &config, progress)?;
+    let report = report(&rows.data, &learnt, context, &training.evaluate())?.with_horizons(horizons.report);
     let text = format!(
-        "{}: {}{}",
+        "{}: {}{}{}",
         source.name,
         data_line(&report.data, &report.outcome, rows.is_weighted()),
-        headline(&report, &by_fold(&rows.data, &learnt.tested))
+        headline(&report, &by_fold(&rows.data, &learnt.tested)),
+        report.horizons.as_ref().map_or_else(String::new, HorizonReport::text)
     );
     let all: Vec<usize> = (0..rows.data.labels.len()).collect();
     let today = source.observe(source.recent(&config), &specs, progress)?;
@@ -59,7 +63,8 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
-        question: Some(question(&config, args.snapshots.is_some())),
+        horizons: horizons.model,
+        question: Some(question),
         base_rates: rows.base_rates(),
         provenance: provenance(&source, &rows, &config),
         features: Some((&today.keys(), &today.table)),

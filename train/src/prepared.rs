@@ -62,6 +62,7 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         model: learnt.model,
         calibration: &learnt.calibration,
         benchmarks: Benchmarks::fit(&data.table, &rows, benchmark::SEGMENT_COLUMN),
+        horizons: None,
         question: None,
         base_rates: BaseRates { all: report.data.base_rate, renewals: None, rolling: None },
         rejects: &[],

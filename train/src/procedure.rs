@@ -2,7 +2,7 @@
 
 use holdfast_models::explain::choose_background;
 use holdfast_models::probability::sigmoid;
-use holdfast_models::{Calibration, Candidate, ChurnModel};
+use holdfast_models::{Blend, Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
 use crate::learning::{Chosen, LearningRows, OutOfFold};
@@ -32,6 +32,8 @@ pub struct Tested {
     pub margins: Vec<f64>,
     /// What was chosen for each split.
     pub winners: Vec<Chosen>,
+    /// What was fitted on the training rows of each split.
+    pub classifiers: Vec<Blend>,
 }
 
 /// What a protocol leaves behind.
@@ -141,6 +143,7 @@ impl Tested {
             probabilities: Vec::new(),
             margins: Vec::new(),
             winners: Vec::new(),
+            classifiers: Vec::new(),
         }
     }
 
@@ -161,6 +164,7 @@ impl Tested {
         self.margins.extend(margins);
         self.rows.extend(&split.validate);
         self.winners.push(winner.clone());
+        self.classifiers.push(classifier);
         self.splits.push(split);
         Ok(())
     }

@@ -11,7 +11,7 @@ use holdfast_features::snapshot::Question;
 use holdfast_features::{FeatureTable, RowKey, write};
 use holdfast_models::registry::Promotion;
 use holdfast_models::{
-    BaseRates, Benchmarks, Bundle, Calibration, ChurnModel, Manifest, ModelName, Provenance, Registry,
+    BaseRates, Benchmarks, Bundle, Calibration, ChurnModel, HorizonModel, Manifest, ModelName, Provenance, Registry,
     artifact,
 };
 
@@ -38,6 +38,8 @@ pub struct Publication<'a> {
     pub calibration: &'a Calibration,
     /// Where values stand among the rows learnt from.
     pub benchmarks: Benchmarks,
+    /// When accounts churn, where the data say.
+    pub horizons: Option<HorizonModel>,
     /// The winning candidate, in words.
     pub candidate: String,
     /// What a probability is about; `None` for a prepared table.
@@ -93,6 +95,7 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
         },
         model: publication.model,
         benchmarks: publication.benchmarks,
+        horizons: publication.horizons,
     };
     let published = registry.publish(name, &mut bundle, Promotion::Hold)?;
     let folder = published.path.parent().unwrap_or_else(|| registry.root()).to_owned();

@@ -102,6 +102,7 @@ pub fn report(
         importance_by_dimension: by_dimension(&importance),
         importance,
         segments,
+        horizons: None,
         notes: [notes, selection_notes(&learnt.selection)].concat(),
         warnings,
     })

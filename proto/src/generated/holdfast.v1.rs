@@ -175,6 +175,23 @@ pub struct Score {
     /// How the band came about, a sentence a part.
     #[prost(string, repeated, tag = "13")]
     pub band_reasons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The probability of a churn within each of several horizons, the shortest first, whatever the account is asked by
+    /// `probability`; empty where the model does not know when accounts churn (models of a prepared table, and bundles
+    /// that an older version published).
+    #[prost(message, repeated, tag = "14")]
+    pub horizon_risks: ::prost::alloc::vec::Vec<HorizonRisk>,
+}
+/// The probability of a churn within a number of days.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct HorizonRisk {
+    /// Days after `Score.as_of`: 30, 60, 90 and 180.
+    #[prost(uint32, tag = "1")]
+    pub days: u32,
+    /// Calibrated probability, 0 to 1, that the account stops paying within `days`, at the end of its term or before.
+    /// Never below that of a shorter horizon. A renewal does not end the risk: an account that renews within the horizon
+    /// may churn in the rest of it.
+    #[prost(double, tag = "2")]
+    pub churn_probability: f64,
 }
 /// Health: how the account does against its own segment.
 #[derive(Clone, PartialEq, ::prost::Message)]

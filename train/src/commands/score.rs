@@ -7,6 +7,7 @@ use holdfast_features::history::Text;
 use holdfast_features::snapshot::Snapshot;
 use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
+use holdfast_models::horizon::HORIZONS;
 use holdfast_models::{Bundle, ModelRef, Prediction, ProvenanceKind, Registry};
 use rayon::prelude::*;
 
@@ -135,12 +136,26 @@ fn of_history(
         OutputColumn::new("as_of", Values::Time(keys.iter().map(|key| Some(key.as_of)).collect())),
     ];
     columns.extend(probabilities(&predictions));
+    columns.extend(horizons(bundle, table, &predictions));
     columns.push(OutputColumn::new("stage", Values::Text(stages)));
     columns.push(OutputColumn::new("health", Values::Number(health)));
     columns.push(OutputColumn::new("band", Values::Text(bands)));
     let days = (0..n_asked).map(|row| bundle.manifest.horizon_days(table.row(row)).map_or(0, i64::from));
     columns.push(OutputColumn::new("horizon_days", Values::Integer(days.collect())));
     columns
+}
+
+/// `churn_probability_30d` and so on; none where the model does not know when accounts churn.
+fn horizons(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -> Vec<OutputColumn> {
+    let risks: Option<Vec<_>> = (predictions.iter().enumerate())
+        .map(|(row, prediction)| bundle.horizon_risks(table.row(row), prediction))
+        .collect();
+    let Some(risks) = risks else { return Vec::new() };
+    let column = |(position, days): (usize, &u32)| {
+        let values = risks.iter().map(|risks| risks[position].churn_probability).collect();
+        OutputColumn::new(&format!("churn_probability_{days}d"), Values::Number(values))
+    };
+    HORIZONS.iter().enumerate().map(column).collect()
 }
 
 fn probabilities(predictions: &[Prediction]) -> [OutputColumn; 3] {

@@ -3,6 +3,7 @@
 mod charts;
 mod figures;
 mod format;
+mod horizons;
 mod html;
 mod origin;
 mod plot;
@@ -17,6 +18,7 @@ use holdfast_features::{Dimension, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Difference, Evaluation, SegmentEvaluation};
+use crate::horizons::HorizonReport;
 
 pub use html::html;
 
@@ -59,10 +61,25 @@ pub struct Report {
     pub importance_by_dimension: Vec<DimensionImportance>,
     /// The figures within segments.
     pub segments: Vec<SegmentEvaluation>,
+    /// The probabilities of a churn within fixed numbers of days; `None` where the data do not say when accounts churn.
+    #[serde(default)]
+    pub horizons: Option<HorizonReport>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What a reader must not overlook.
     pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// With what was found about horizons, or a note on why there is nothing.
+    #[must_use]
+    pub fn with_horizons(mut self, found: Result<HorizonReport, String>) -> Self {
+        match found {
+            Ok(horizons) => self.horizons = Some(horizons),
+            Err(why) => self.notes.push(format!("No probabilities within 30 to 180 days: {why}.")),
+        }
+        self
+    }
 }
 
 /// What the model was made from.
