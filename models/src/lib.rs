@@ -24,6 +24,7 @@ pub mod logistic;
 pub mod manifest;
 pub mod model;
 pub mod newton;
+pub mod outcome;
 pub mod probability;
 pub mod registry;
 #[cfg(test)]
@@ -40,4 +41,5 @@ pub use fit::{Candidate, FitError, FittedClassifier, TrainingRows, fit, fit_with
 pub use horizon::{HorizonModel, HorizonRisk};
 pub use manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 pub use model::{ChurnModel, Classifier, ModelError, Prediction, Scratch};
+pub use outcome::{OutcomeModel, OutcomeProbabilities};
 pub use registry::{ModelEntry, ModelName, ModelRef, Promotion, Published, Registry, RegistryError, Version};

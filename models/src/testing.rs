@@ -1,5 +1,6 @@
 //! A small table with numbers, categories, missing values and context, and models of it, for tests.
 
+use holdfast_features::history::Outcome;
 use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind, Role};
 use rand::{RngExt, SeedableRng};
@@ -13,6 +14,7 @@ use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
 use crate::horizon::{self, Decisions, Followed, HorizonModel, HorizonRows, N_PERIODS};
 use crate::manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 use crate::model::ChurnModel;
+use crate::outcome::{self, OutcomeModel};
 use crate::probability::sigmoid;
 use crate::{boost, forest, logistic};
 
@@ -115,7 +117,18 @@ pub(crate) fn bundle(candidate: &Candidate) -> (Bundle, FeatureTable) {
     };
     let benchmarks = Benchmarks::fit(&table, &rows, SEGMENT_COLUMN);
     let horizons = Some(horizons(&model, &table, &labels));
-    (Bundle { manifest, model, benchmarks, horizons }, table)
+    let outcomes = Some(outcomes(&table, &labels));
+    (Bundle { manifest, model, benchmarks, horizons, outcomes }, table)
+}
+
+/// Of the accounts with label 0 every third contracts and every third expands.
+fn outcomes(table: &FeatureTable, labels: &[f64]) -> OutcomeModel {
+    let of = |row: usize| [Outcome::Contracted, Outcome::Renewed, Outcome::Expanded][row * 7 % 3];
+    let known = |(row, &label): (usize, &f64)| Some(if label > 0.5 { Outcome::Churned } else { of(row) });
+    let outcomes: Vec<Option<Outcome>> = labels.iter().enumerate().map(known).collect();
+    let (rows, weights) = ((0..labels.len()).collect::<Vec<_>>(), vec![1.0; labels.len()]);
+    let training = TrainingRows { table, labels, weights: &weights, groups: None, rows: &rows };
+    outcome::fit(&candidates()[0], &training, &outcomes, 1).unwrap().unwrap()
 }
 
 /// Hazards of monthly contracts, of which those with label 1 end in the second month.

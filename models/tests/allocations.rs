@@ -1,10 +1,12 @@
 //! Scoring a row, calibrated, allocates nothing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its input has nothing to count")]
 
+use holdfast_features::history::Outcome;
 use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
 use holdfast_models::calibrate::ladder;
 use holdfast_models::horizon::{self, Decisions, Followed, HorizonRows};
+use holdfast_models::outcome;
 use holdfast_models::{
     Blend, Candidate, ChurnModel, HorizonModel, Scratch, TrainingRows, boost, fit, forest, logistic,
 };
@@ -50,6 +52,7 @@ fn a_call_allocates_nothing() {
         Candidate::Forest(forest::Params { trees: 20, ..forest::Params::default() }.check().unwrap()),
         Candidate::Logistic(logistic::Params::default().check().unwrap()),
     ];
+    let linear = candidates[2].clone();
     let fitted = candidates.map(|candidate| fit(&candidate, &training, 1).unwrap());
     let groups: Vec<u32> = (0..N_ROWS).collect();
     let calibration = ladder(&fitted[0].margins(&table, &rows), &labels, &weights, &groups, 1).unwrap();
@@ -58,6 +61,9 @@ fn a_call_allocates_nothing() {
     for blend in [alone, all] {
         let model = ChurnModel::new(blend, &calibration, &table, &rows[..50]).unwrap();
         let horizons = horizons(&model, &table, &labels, &groups);
+        let of = |row: usize| [Outcome::Contracted, Outcome::Renewed, Outcome::Expanded][row % 3];
+        let known: Vec<Option<Outcome>> = rows.iter().map(|&row| Some(of(row))).collect();
+        let outcomes = outcome::fit(&linear, &training, &known, 1).unwrap().unwrap();
         let mut scratch = Scratch::default();
         let first = model.predict_with(table.row(0), &mut scratch);
         let mut sum = 0.0;
@@ -65,6 +71,7 @@ fn a_call_allocates_nothing() {
             for &row in &rows {
                 let prediction = model.predict_with(table.row(row), &mut scratch);
                 sum += prediction.probability;
+                sum += outcomes.probabilities(0.1, table.row(row), &mut scratch).renewed;
                 sum += horizons.risks(prediction.margin, table.row(row))[0].churn_probability;
             }
         });

@@ -6,7 +6,9 @@
 
 use holdfast_features::snapshot::{FollowUp, Question, Snapshot, census, follow_ups};
 use holdfast_features::{FeatureSpec, FeatureTable, Timestamp};
-use holdfast_models::horizon::{Decisions, Followed, HorizonError, HorizonFit, HorizonRows, PERIOD_DAYS, fit};
+use holdfast_models::horizon::{
+    Decisions, Followed, HorizonError, HorizonFit, HorizonRows, PERIOD_DAYS, fit,
+};
 use holdfast_models::probability::sigmoid;
 use holdfast_models::{HorizonModel, HorizonRisk};
 use rayon::prelude::*;

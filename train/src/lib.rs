@@ -18,6 +18,7 @@ pub mod history;
 pub mod horizons;
 pub mod judgement;
 pub mod learning;
+pub mod outcomes;
 pub mod pipeline;
 pub mod prepared;
 pub mod procedure;

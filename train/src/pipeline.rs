@@ -11,10 +11,12 @@ use crate::config::Config;
 use crate::history::HistorySource;
 use crate::horizons::{self, HorizonReport};
 use crate::judgement::{context, data_line};
+use crate::outcomes::{self, OutcomeReport};
 use crate::prepared::check_classes;
 use crate::procedure::later_block;
 use crate::progress::Progress;
 use crate::publish::{Publication, publish};
+use crate::report::Report;
 use crate::rows::{HistoryRows, Roles, labelled};
 use crate::summary::{by_fold, headline, report};
 use holdfast_actions::standing::benchmarks;
@@ -46,12 +48,15 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
     let question = question(&config, args.snapshots.is_some());
     let horizons = horizons::learn(&source, (&specs, question), (&roles, &learnt), &config, progress)?;
     let report = report(&rows.data, &learnt, context, &training.evaluate())?.with_horizons(horizons.report);
+    let (outcomes, outcome_report) = outcomes::learn(&rows, &learnt, training.seed, progress)?.unzip();
+    let report = Report { outcomes: outcome_report, ..report };
     let text = format!(
-        "{}: {}{}{}",
+        "{}: {}{}{}{}",
         source.name,
         data_line(&report.data, &report.outcome, rows.is_weighted()),
         headline(&report, &by_fold(&rows.data, &learnt.tested)),
-        report.horizons.as_ref().map_or_else(String::new, HorizonReport::text)
+        report.horizons.as_ref().map_or_else(String::new, HorizonReport::text),
+        report.outcomes.as_ref().map_or_else(String::new, OutcomeReport::text)
     );
     let all: Vec<usize> = (0..rows.data.labels.len()).collect();
     let today = source.observe(source.recent(&config), &specs, progress)?;
@@ -64,6 +69,7 @@ pub fn run(args: &RunArgs, now: Timestamp, progress: &Progress) -> Result<String
         calibration: &learnt.calibration,
         benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
         horizons: horizons.model,
+        outcomes,
         question: Some(question),
         base_rates: rows.base_rates(),
         provenance: provenance(&source, &rows, &config),

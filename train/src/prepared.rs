@@ -63,6 +63,7 @@ pub fn train(args: &TableArgs, progress: &Progress) -> Result<String, TrainError
         calibration: &learnt.calibration,
         benchmarks: Benchmarks::fit(&data.table, &rows, benchmark::SEGMENT_COLUMN),
         horizons: None,
+        outcomes: None,
         question: None,
         base_rates: BaseRates { all: report.data.base_rate, renewals: None, rolling: None },
         rejects: &[],

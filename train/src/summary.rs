@@ -103,6 +103,7 @@ pub fn report(
         importance,
         segments,
         horizons: None,
+        outcomes: None,
         notes: [notes, selection_notes(&learnt.selection)].concat(),
         warnings,
     })

@@ -3,7 +3,7 @@
 //! ```text
 //! "HOLDFAST"  format u32  manifest length u64  payload length u64      (28 bytes, little-endian)
 //! manifest    JSON
-//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>); format 1 lacks the last
+//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>); format 1 lacks the last two
 //! SHA-256     of everything before it
 //! ```
 //! A file is taken for hostile until its length, checksum, structure and every number that a prediction could stumble
@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 use crate::benchmark::Benchmarks;
 use crate::horizon::{HORIZONS, HorizonModel, HorizonRisk};
 use crate::manifest::Manifest;
-use crate::model::{ChurnModel, ModelError, Prediction};
+use crate::model::{ChurnModel, ModelError, Prediction, Scratch};
+use crate::outcome::{OutcomeModel, OutcomeProbabilities};
 
 /// The format that is written.
 pub const FORMAT: u32 = 2;
@@ -47,6 +48,8 @@ pub struct Bundle {
     pub benchmarks: Benchmarks,
     /// When accounts churn; `None` for a prepared table, where too few churned, and in bundles of format 1.
     pub horizons: Option<HorizonModel>,
+    /// How accounts go on that do not churn; `None` likewise.
+    pub outcomes: Option<OutcomeModel>,
 }
 
 /// Why bytes are no bundle.
@@ -134,10 +137,10 @@ struct Parts<'a> {
 }
 
 #[derive(Serialize)]
-struct PayloadOut<'a>(&'a ChurnModel, &'a Benchmarks, &'a Option<HorizonModel>);
+struct PayloadOut<'a>(&'a ChurnModel, &'a Benchmarks, &'a Option<HorizonModel>, &'a Option<OutcomeModel>);
 
 #[derive(Deserialize)]
-struct PayloadIn(ChurnModel, Benchmarks, Option<HorizonModel>);
+struct PayloadIn(ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>);
 
 #[derive(Deserialize)]
 struct PayloadOfFormat1(ChurnModel, Benchmarks);
@@ -150,8 +153,9 @@ impl Bundle {
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
         self.check(FORMAT)?;
         let manifest = serde_json::to_vec(&self.manifest).map_err(BundleError::Manifest)?;
-        let payload = postcard::to_stdvec(&PayloadOut(&self.model, &self.benchmarks, &self.horizons))
-            .map_err(BundleError::Payload)?;
+        let payload =
+            postcard::to_stdvec(&PayloadOut(&self.model, &self.benchmarks, &self.horizons, &self.outcomes))
+                .map_err(BundleError::Payload)?;
         let (n_manifest, n_payload) = (manifest.len() as u64, payload.len() as u64);
         check_size("manifest", n_manifest, MAX_MANIFEST_BYTES)?;
         check_size("payload", n_payload, MAX_PAYLOAD_BYTES)?;
@@ -178,6 +182,18 @@ impl Bundle {
         self.horizons.as_ref().map(|horizons| horizons.risks(prediction.margin, row))
     }
 
+    /// The probabilities of the four outcomes of the decision that `prediction` is about; `None` where the bundle knows
+    /// of churn alone. Allocates nothing once `scratch` was used.
+    #[must_use]
+    pub fn outcome_probabilities(
+        &self,
+        row: Row<'_>,
+        prediction: &Prediction,
+        scratch: &mut Scratch,
+    ) -> Option<OutcomeProbabilities> {
+        self.outcomes.as_ref().map(|outcomes| outcomes.probabilities(prediction.probability, row, scratch))
+    }
+
     /// Reads a file's bytes.
     ///
     /// # Errors
@@ -185,18 +201,19 @@ impl Bundle {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         let parts = Parts::of(bytes)?;
         let manifest = parts.manifest()?;
-        let (PayloadIn(model, benchmarks, horizons), rest) =
-            match parts.format {
-                1 => postcard::take_from_bytes(parts.payload).map(
-                    |(PayloadOfFormat1(model, benchmarks), rest)| (PayloadIn(model, benchmarks, None), rest),
-                ),
-                _ => postcard::take_from_bytes(parts.payload),
+        let (PayloadIn(model, benchmarks, horizons, outcomes), rest) = match parts.format {
+            1 => {
+                postcard::take_from_bytes(parts.payload).map(|(PayloadOfFormat1(model, benchmarks), rest)| {
+                    (PayloadIn(model, benchmarks, None, None), rest)
+                })
             }
-            .map_err(BundleError::Payload)?;
+            _ => postcard::take_from_bytes(parts.payload),
+        }
+        .map_err(BundleError::Payload)?;
         if !rest.is_empty() {
             return Err(BundleError::PayloadTrailing(rest.len()));
         }
-        let mut bundle = Self { manifest, model, benchmarks, horizons };
+        let mut bundle = Self { manifest, model, benchmarks, horizons, outcomes };
         bundle.check(parts.format)?;
         bundle.model.compile();
         Ok(bundle)
@@ -232,6 +249,9 @@ impl Bundle {
         self.model.validate()?;
         if let Some(horizons) = &self.horizons {
             horizons.validate()?;
+        }
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.validate(self.model.specs())?;
         }
         if self.benchmarks.is_valid() { Ok(()) } else { Err(BundleError::Benchmarks) }
     }

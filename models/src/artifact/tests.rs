@@ -27,6 +27,7 @@ fn what_is_written_is_read() {
         assert_eq!(read.manifest, bundle.manifest);
         assert_eq!(read.benchmarks, bundle.benchmarks);
         assert_eq!(read.horizons, bundle.horizons);
+        assert_eq!(read.outcomes, bundle.outcomes);
         assert_eq!(read.to_bytes().unwrap(), bytes, "the same bytes again");
         for row in 0..table.n_rows() {
             let (before, after) = (bundle.model.predict(table.row(row)), read.model.predict(table.row(row)));
@@ -79,7 +80,7 @@ fn a_bundle_of_the_first_format_is_read_and_knows_no_horizons() {
     let payload = postcard::to_stdvec(&(&bundle.model, &bundle.benchmarks)).unwrap();
     let bytes = sealed(1, &serde_json::to_vec(&manifest).unwrap(), &payload);
     let read = Bundle::from_bytes(&bytes).unwrap();
-    assert_eq!((read.manifest.format, &read.horizons), (1, &None));
+    assert_eq!((read.manifest.format, &read.horizons, &read.outcomes), (1, &None, &None));
     let prediction = read.model.predict(table.row(0));
     assert_eq!(prediction, bundle.model.predict(table.row(0)));
     assert_eq!(read.horizon_risks(table.row(0), &prediction), None);
@@ -137,6 +138,9 @@ proptest! {
                 prop_assert!(prediction.p_low <= prediction.p_high);
                 for risk in bundle.horizon_risks(table.row(row), &prediction).into_iter().flatten() {
                     prop_assert!((0.0..=1.0).contains(&risk.churn_probability));
+                }
+                if let Some(found) = bundle.outcome_probabilities(table.row(row), &prediction, &mut Scratch::default()) {
+                    prop_assert!(found.churned.to_bits() == prediction.probability.to_bits());
                 }
                 let _ = bundle.model.explain(table.row(row));
             }

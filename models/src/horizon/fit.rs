@@ -4,7 +4,7 @@ use holdfast_features::snapshot::Question;
 
 use super::incidence::{Followed, observed_hazards};
 use super::{Decisions, HorizonModel, N_COLUMNS, N_PERIODS, Situation, inputs};
-use crate::calibrate::{CalibrationError, CalibrationReport, Calibrator, ladder};
+use crate::calibrate::{CalibrationError, CalibrationReport, Calibrator, choose};
 use crate::encode::part_of;
 use crate::newton::{Coefficients, NotConverged, Problem, minimise};
 
@@ -115,7 +115,7 @@ pub fn fit(rows: &HorizonRows<'_>, question: Question, seed: u64) -> Result<Hori
     let labels: Vec<f64> = at_risk.iter().map(|one| one.churned).collect();
     let weights: Vec<f64> = at_risk.iter().map(|one| one.weight).collect();
     let groups: Vec<u32> = at_risk.iter().map(|one| rows.groups[one.row]).collect();
-    let calibration = ladder(&held_out, &labels, &weights, &groups, seed)?;
+    let calibration = choose(&held_out, &labels, &weights, &groups, seed)?;
     let fitted = coefficients(rows, &at_risk, centre, &base)?;
     let model = HorizonModel { calibrator: calibration.calibrator, ..model(question, centre, fitted, base) };
     Ok(HorizonFit {
@@ -123,7 +123,7 @@ pub fn fit(rows: &HorizonRows<'_>, question: Question, seed: u64) -> Result<Hori
         rows: rows.followed.iter().filter(|row| row.periods > 0).count(),
         churned: n_churned,
         person_periods: at_risk.len(),
-        calibration: calibration.report,
+        calibration,
     })
 }
 

@@ -166,15 +166,15 @@ impl Truth {
 
 #[test]
 fn known_hazards_are_recovered_from_censored_rows() {
-    let truth = Truth::draw(12_000);
+    let truth = Truth::draw(6_000);
     let fitted = fit(&truth.rows(), question(), 1).unwrap();
     assert_eq!(fitted, fit(&truth.rows(), question(), 1).unwrap());
-    assert!(fitted.churned > 600 && fitted.person_periods > fitted.rows);
+    assert!(fitted.churned > 300 && fitted.person_periods > fitted.rows);
     let risk = |margin, decisions| at_horizons(&fitted.model.hazards(margin, decisions));
     for margin in [-4.0, -3.0, -2.0] {
         let p = sigmoid(margin);
         let within = |periods: i32| 1.0 - (1.0 - p).powi(periods);
-        let close = |found: f64, expected: f64| (logit_of(found) - logit_of(expected)).abs() < 0.25;
+        let close = |found: f64, expected: f64| (logit_of(found) - logit_of(expected)).abs() < 0.35;
         let monthly = risk(margin, monthly(10.0));
         assert!(close(monthly[0].churn_probability, within(1)), "{margin} {monthly:?}");
         assert!(close(monthly[3].churn_probability, within(6)), "{margin} {monthly:?}");

@@ -180,6 +180,27 @@ pub struct Score {
     /// that an older version published).
     #[prost(message, repeated, tag = "14")]
     pub horizon_risks: ::prost::alloc::vec::Vec<HorizonRisk>,
+    /// How the decision that `probability` is about may end; absent where the model knows of churn alone (models of a
+    /// prepared table, or of a history in which hardly anybody contracts or expands, and bundles that an older version
+    /// published).
+    #[prost(message, optional, tag = "15")]
+    pub outcomes: ::core::option::Option<OutcomeProbabilities>,
+}
+/// The four outcomes of a decision. Probabilities, 0 to 1, that sum to 1.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct OutcomeProbabilities {
+    /// The account does not renew: `Score.probability`.
+    #[prost(double, tag = "1")]
+    pub churned: f64,
+    /// It renews for less recurring revenue, beyond the tolerance of the training data (1 % by default).
+    #[prost(double, tag = "2")]
+    pub contracted: f64,
+    /// It renews for as much.
+    #[prost(double, tag = "3")]
+    pub renewed: f64,
+    /// It renews for more.
+    #[prost(double, tag = "4")]
+    pub expanded: f64,
 }
 /// The probability of a churn within a number of days.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]

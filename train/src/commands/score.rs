@@ -8,7 +8,9 @@ use holdfast_features::snapshot::Snapshot;
 use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
 use holdfast_models::horizon::HORIZONS;
-use holdfast_models::{Bundle, ModelRef, Prediction, ProvenanceKind, Registry};
+use holdfast_models::{
+    Bundle, ModelRef, OutcomeProbabilities, Prediction, ProvenanceKind, Registry, Scratch,
+};
 use rayon::prelude::*;
 
 use crate::TrainError;
@@ -137,6 +139,7 @@ fn of_history(
     ];
     columns.extend(probabilities(&predictions));
     columns.extend(horizons(bundle, table, &predictions));
+    columns.extend(outcomes(bundle, table, &predictions));
     columns.push(OutputColumn::new("stage", Values::Text(stages)));
     columns.push(OutputColumn::new("health", Values::Number(health)));
     columns.push(OutputColumn::new("band", Values::Text(bands)));
@@ -156,6 +159,23 @@ fn horizons(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -
         OutputColumn::new(&format!("churn_probability_{days}d"), Values::Number(values))
     };
     HORIZONS.iter().enumerate().map(column).collect()
+}
+
+/// How the account goes on if it stays; with `probability` they sum to 1. None where the model knows of churn alone.
+fn outcomes(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -> Vec<OutputColumn> {
+    let mut scratch = Scratch::default();
+    let found: Option<Vec<OutcomeProbabilities>> = (predictions.iter().enumerate())
+        .map(|(row, prediction)| bundle.outcome_probabilities(table.row(row), prediction, &mut scratch))
+        .collect();
+    let Some(found) = found else { return Vec::new() };
+    let column = |name, value: fn(&OutcomeProbabilities) -> f64| {
+        OutputColumn::new(name, Values::Number(found.iter().map(value).collect()))
+    };
+    vec![
+        column("contracted_probability", |found| found.contracted),
+        column("renewed_probability", |found| found.renewed),
+        column("expanded_probability", |found| found.expanded),
+    ]
 }
 
 fn probabilities(predictions: &[Prediction]) -> [OutputColumn; 3] {

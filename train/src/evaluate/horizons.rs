@@ -140,9 +140,8 @@ pub fn risk_groups(scores: &HorizonScores<'_>) -> Vec<RiskGroup> {
         let followed: Vec<Followed> = rows.iter().map(|&row| scores.followed[row]).collect();
         let weight: f64 = followed.iter().map(|row| row.weight).sum();
         let mean = |horizon: usize| {
-            let weighted = |&row: &usize| {
-                scores.followed[row].weight * scores.risks[row][horizon].churn_probability
-            };
+            let weighted =
+                |&row: &usize| scores.followed[row].weight * scores.risks[row][horizon].churn_probability;
             rows.iter().map(weighted).sum::<f64>() / weight
         };
         let hazards = observed_hazards::<1, N_PERIODS>(&followed).map(|[hazard]| hazard);
@@ -188,7 +187,8 @@ mod tests {
         };
         let options = EvaluateOptions { replicates: 0, ..EvaluateOptions::default() };
         let found = by_horizon(&scores, &options).unwrap();
-        let counts: Vec<(u32, usize, usize)> = found.iter().map(|one| (one.days, one.rows, one.churned)).collect();
+        let counts: Vec<(u32, usize, usize)> =
+            found.iter().map(|one| (one.days, one.rows, one.churned)).collect();
         assert_eq!(counts, [(30, 5, 1), (60, 4, 1), (90, 4, 1), (180, 2, 1)]);
         assert_eq!(found[3].auc.map(|auc| auc.value), Some(1.0));
         assert_eq!(found[3].renewal_auc, Some(0.0));

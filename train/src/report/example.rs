@@ -6,8 +6,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::evaluate::{
-    EvaluateOptions, HorizonEvaluation, RiskGroup, Scale, ScoredRows, by_segment, difference, evaluate, evaluate_ranking, term_distance,
+    Estimate, EvaluateOptions, HorizonEvaluation, RiskGroup, Scale, ScoredRows, by_segment, difference,
+    evaluate, evaluate_ranking, term_distance,
 };
+use crate::outcomes::OutcomeFigures;
 
 fn date(text: &str) -> Option<Timestamp> {
     Some(Timestamp::parse(text).unwrap())
@@ -100,6 +102,25 @@ pub(crate) fn report() -> Report {
         .to_vec(),
         segments,
         horizons: Some(horizons()),
+        outcomes: Some(OutcomeReport {
+            rows: 1_290,
+            log_loss: 0.9021,
+            base_log_loss: 0.9784,
+            outcomes: [
+                ("churned", 187, 0.145),
+                ("contracted", 101, 0.078),
+                ("renewed", 771, 0.597),
+                ("expanded", 231, 0.18),
+            ]
+            .map(|(outcome, rows, observed)| OutcomeFigures {
+                outcome: outcome.to_owned(),
+                rows,
+                observed,
+                mean_probability: observed + 0.004,
+                likeliest: [0.1, 0.0, 0.85, 0.05],
+            })
+            .to_vec(),
+        }),
         notes: vec!["Amounts are in USD; nothing was converted.".to_owned()],
         warnings: vec![
             "Only 38 accounts of the high-touch tier are in the test block: read their figures as a hint."

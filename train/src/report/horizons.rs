@@ -101,7 +101,8 @@ fn chart(groups: &[RiskGroup]) -> Markup {
         y: (0.0, top),
     };
     let days = HORIZONS.map(f64::from);
-    let points = |values: &[f64]| -> Vec<(f64, f64)> { days.into_iter().zip(values.iter().copied()).collect() };
+    let points =
+        |values: &[f64]| -> Vec<(f64, f64)> { days.into_iter().zip(values.iter().copied()).collect() };
     let described = |group: &RiskGroup| {
         let last = |values: &[f64]| percent(values.last().copied().unwrap_or(f64::NAN));
         format!(

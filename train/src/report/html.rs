@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
-use super::{Report, charts, figures, horizons, origin, sections};
+use super::{Report, charts, figures, horizons, origin, outcomes, sections};
 use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
@@ -28,6 +28,7 @@ pub fn html(report: &Report) -> String {
                     (ranking(report))
                     (probabilities(report))
                     (horizons::section(report.horizons.as_ref()))
+                    (outcomes::section(report.outcomes.as_ref()))
                     (sections::drivers(report))
                     (sections::baselines(report))
                     (sections::segments(&report.segments))

@@ -6,6 +6,7 @@ mod format;
 mod horizons;
 mod html;
 mod origin;
+mod outcomes;
 mod plot;
 mod sections;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Difference, Evaluation, SegmentEvaluation};
 use crate::horizons::HorizonReport;
+use crate::outcomes::OutcomeReport;
 
 pub use html::html;
 
@@ -64,6 +66,9 @@ pub struct Report {
     /// The probabilities of a churn within fixed numbers of days; `None` where the data do not say when accounts churn.
     #[serde(default)]
     pub horizons: Option<HorizonReport>,
+    /// The four outcomes of a decision; `None` where only churn is known, or the others are too rare.
+    #[serde(default)]
+    pub outcomes: Option<OutcomeReport>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What a reader must not overlook.

@@ -85,8 +85,12 @@ fn horizons_are_a_section_of_their_own_and_their_absence_a_note() {
     let text = text[start..].replace('\u{202f}', " ");
     assert!(text.contains("30 days 19 churned 1,300 1.5 % 1.6 % 0.840"), "{text}");
     assert!(text.contains("renewal model 0.800"), "{text}");
+    assert!(text.contains("contracted 101 7.8 % 8.2 % 10.0 % 0.0 % 85.0 % 5.0 %"), "{text}");
     let without = report().with_horizons(Err("nobody churned".to_owned()));
-    assert_eq!(without.notes.last().map(String::as_str), Some("No probabilities within 30 to 180 days: nobody churned."));
+    assert_eq!(
+        without.notes.last().map(String::as_str),
+        Some("No probabilities within 30 to 180 days: nobody churned.")
+    );
     let without = Report { horizons: None, ..without };
     assert!(!check(&html(&without)).contains("When will they churn?"));
 }
