@@ -5,7 +5,7 @@
 //! is the answer of the churn model to the last bit.
 
 use holdfast_features::history::Outcome;
-use holdfast_features::{FeatureSpec, Row};
+use holdfast_features::{Direction, FeatureSpec, FeatureTable, Row};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::{Candidate, FitError, FittedClassifier, TrainingRows, fit as fit_classifier};
@@ -86,6 +86,8 @@ pub fn fit(
     {
         return Ok(None);
     }
+    let table = without_directions(training.table);
+    let training = &TrainingRows { table: &table, ..*training };
     let against_renewed = |outcome: Outcome| {
         let known = |row: &usize| outcomes[*row] == Some(outcome) || outcomes[*row] == Some(Outcome::Renewed);
         let rows: Vec<usize> = training.rows.iter().copied().filter(known).collect();
@@ -97,6 +99,14 @@ pub fn fit(
     Ok(Some(OutcomeModel { contracted, expanded }))
 }
 
+/// Directions say what raises the risk of churn; what makes an account grow or shrink is for the rows to say.
+fn without_directions(table: &FeatureTable) -> FeatureTable {
+    let free = |spec: &FeatureSpec| FeatureSpec { direction: Direction::Unknown, ..spec.clone() };
+    let specs = table.specs().iter().map(free).collect();
+    // The same columns under the same names make a table again.
+    FeatureTable::new(specs, table.columns().to_vec(), table.n_rows()).unwrap_or_else(|_| table.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use rand::{RngExt, SeedableRng};
@@ -106,7 +116,7 @@ mod tests {
     use crate::testing::{candidates, table};
 
     /// Rows that churn by their label; of the others those with much usage expand and those with little contract.
-    fn outcomes(n: usize) -> (holdfast_features::FeatureTable, Vec<Option<Outcome>>) {
+    fn outcomes(n: usize) -> (FeatureTable, Vec<Option<Outcome>>) {
         let (table, labels) = table(n);
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let outcomes = (0..n)

@@ -66,6 +66,7 @@ fn a_call_allocates_nothing() {
         let outcomes = outcome::fit(&linear, &training, &known, 1).unwrap().unwrap();
         let mut scratch = Scratch::default();
         let first = model.predict_with(table.row(0), &mut scratch);
+        assert!(outcomes.probabilities(0.1, table.row(0), &mut scratch).renewed > 0.0);
         let mut sum = 0.0;
         let counted = allocation_counter::measure(|| {
             for &row in &rows {

@@ -229,6 +229,10 @@ impl HorizonReport {
     /// The figures for the terminal.
     #[must_use]
     pub fn text(&self) -> String {
+        if self.judged.is_empty() {
+            return "Churn within so many days: the later rows were not followed for 30 days yet.\n"
+                .to_owned();
+        }
         let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
         let head = ["days", "rows", "churned", "rate", "mean", "AUC", "log loss", "base", "renewal AUC"];
         let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];

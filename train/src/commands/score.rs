@@ -156,7 +156,7 @@ fn horizons(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -
     let Some(risks) = risks else { return Vec::new() };
     let column = |(position, days): (usize, &u32)| {
         let values = risks.iter().map(|risks| risks[position].churn_probability).collect();
-        OutputColumn::new(&format!("churn_probability_{days}d"), Values::Number(values))
+        OutputColumn::new(format!("churn_probability_{days}d"), Values::Number(values))
     };
     HORIZONS.iter().enumerate().map(column).collect()
 }
