@@ -28,12 +28,21 @@ def call(channel, method, request):
     return json_format.MessageToDict(reply, preserving_proto_field_name=True)
 
 
+def horizons(score):
+    """The probability that the account stops paying, by days ahead; a plain 0 is left out of the wire."""
+    for risk in score.get("horizon_risks", []):
+        yield f"churns within {risk['days']:>3} days: {risk.get('churn_probability', 0.0):6.1%}"
+
+
 def main():
     address, account_id, *rest = sys.argv[1:]
     method = rest[0] if rest else "Score"
     with grpc.insecure_channel(address) as channel:
         try:
-            print(json.dumps(call(channel, method, {"subject": {"account_id": account_id}}), indent=2))
+            answer = call(channel, method, {"subject": {"account_id": account_id}})
+            print(json.dumps(answer, indent=2))
+            for line in horizons(answer["score"]):
+                print(line, file=sys.stderr)
         except grpc.RpcError as error:
             sys.exit(f"{error.code().name}: {error.details()}")
 

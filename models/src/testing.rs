@@ -1,5 +1,7 @@
 //! A small table with numbers, categories, missing values and context, and models of it, for tests.
 
+use holdfast_features::history::Outcome;
+use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, Direction, FeatureSpec, FeatureTable, Kind, Role};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,8 +11,10 @@ use crate::benchmark::{Benchmarks, SEGMENT_COLUMN};
 use crate::calibrate::{Calibration, ladder};
 use crate::explain::choose_background;
 use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
+use crate::horizon::{self, Decisions, Followed, HorizonModel, HorizonRows, N_PERIODS};
 use crate::manifest::{BaseRates, Manifest, Provenance, ProvenanceKind};
 use crate::model::ChurnModel;
+use crate::outcome::{self, OutcomeModel};
 use crate::probability::sigmoid;
 use crate::{additive, boost, forest, logistic};
 
@@ -113,5 +117,32 @@ pub(crate) fn bundle(candidate: &Candidate) -> (Bundle, FeatureTable) {
             positive_label: None,
         },
     };
-    (Bundle { manifest, model, benchmarks: Benchmarks::fit(&table, &rows, SEGMENT_COLUMN) }, table)
+    let benchmarks = Benchmarks::fit(&table, &rows, SEGMENT_COLUMN);
+    let horizons = Some(horizons(&model, &table, &labels));
+    let outcomes = Some(outcomes(&table, &labels));
+    (Bundle { manifest, model, benchmarks, horizons, outcomes }, table)
+}
+
+/// Of the accounts with label 0 every third contracts and every third expands.
+fn outcomes(table: &FeatureTable, labels: &[f64]) -> OutcomeModel {
+    let of = |row: usize| [Outcome::Contracted, Outcome::Renewed, Outcome::Expanded][row * 7 % 3];
+    let known = |(row, &label): (usize, &f64)| Some(if label > 0.5 { Outcome::Churned } else { of(row) });
+    let outcomes: Vec<Option<Outcome>> = labels.iter().enumerate().map(known).collect();
+    let (rows, weights) = ((0..labels.len()).collect::<Vec<_>>(), vec![1.0; labels.len()]);
+    let training = TrainingRows { table, labels, weights: &weights, groups: None, rows: &rows };
+    outcome::fit(&candidates()[0], &training, &outcomes, 1).unwrap().unwrap()
+}
+
+/// Hazards of monthly contracts, of which those with label 1 end in the second month.
+pub(crate) fn horizons(model: &ChurnModel, table: &FeatureTable, labels: &[f64]) -> HorizonModel {
+    let question = Question::from(&SnapshotConfig::default());
+    let margins: Vec<f64> = model.predict_table(table).iter().map(|prediction| prediction.margin).collect();
+    let followed: Vec<Followed> = labels
+        .iter()
+        .map(|&label| Followed { periods: N_PERIODS, ended: (label > 0.5).then_some((1, 0)), weight: 1.0 })
+        .collect();
+    let decisions = vec![Decisions::new(&question, None, None); margins.len()];
+    let groups: Vec<u32> = (0..u32::try_from(margins.len()).unwrap()).collect();
+    let rows = HorizonRows { margins: &margins, decisions: &decisions, followed: &followed, groups: &groups };
+    horizon::fit(&rows, question, 1).unwrap().model
 }

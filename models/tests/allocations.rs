@@ -1,10 +1,14 @@
 //! Scoring a row, calibrated, allocates nothing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its input has nothing to count")]
 
+use holdfast_features::history::Outcome;
+use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
 use holdfast_models::calibrate::ladder;
+use holdfast_models::horizon::{self, Decisions, Followed, HorizonRows};
+use holdfast_models::outcome;
 use holdfast_models::{
-    Blend, Candidate, ChurnModel, Scratch, TrainingRows, additive, boost, fit, forest, logistic,
+    Blend, Candidate, ChurnModel, HorizonModel, Scratch, TrainingRows, additive, boost, fit, forest, logistic,
 };
 
 const N_ROWS: u32 = 600;
@@ -22,6 +26,18 @@ fn table() -> (FeatureTable, Vec<f64>) {
     (FeatureTable::new(specs, columns.collect(), N_ROWS as usize).unwrap(), labels)
 }
 
+/// Hazards by the margins of `model`: with label 1 a row ends in the third period.
+fn horizons(model: &ChurnModel, table: &FeatureTable, labels: &[f64], groups: &[u32]) -> HorizonModel {
+    let question = Question::from(&SnapshotConfig::default());
+    let margins: Vec<f64> = model.predict_table(table).iter().map(|prediction| prediction.margin).collect();
+    let ended = |label: f64| (label > 0.5).then_some((2, 0));
+    let followed: Vec<Followed> =
+        labels.iter().map(|&label| Followed { periods: 6, ended: ended(label), weight: 1.0 }).collect();
+    let decisions = vec![Decisions::new(&question, Some(12.0), Some(80.0)); margins.len()];
+    let rows = HorizonRows { margins: &margins, decisions: &decisions, followed: &followed, groups };
+    horizon::fit(&rows, question, 1).unwrap().model
+}
+
 #[test]
 fn a_call_allocates_nothing() {
     let (table, labels) = table();
@@ -37,6 +53,7 @@ fn a_call_allocates_nothing() {
         Candidate::Forest(forest::Params { trees: 20, ..forest::Params::default() }.check().unwrap()),
         Candidate::Logistic(logistic::Params::default().check().unwrap()),
     ];
+    let linear = candidates[2].clone();
     let fitted = candidates.map(|candidate| fit(&candidate, &training, 1).unwrap());
     let groups: Vec<u32> = (0..N_ROWS).collect();
     let calibration = ladder(&fitted[0].margins(&table, &rows), &labels, &weights, &groups, 1).unwrap();
@@ -44,11 +61,21 @@ fn a_call_allocates_nothing() {
     let all = Blend::new(fitted.map(|member| (0.4, member)).to_vec());
     for blend in [alone, all] {
         let model = ChurnModel::new(blend, &calibration, &table, &rows[..50]).unwrap();
+        let horizons = horizons(&model, &table, &labels, &groups);
+        let of = |row: usize| [Outcome::Contracted, Outcome::Renewed, Outcome::Expanded][row % 3];
+        let known: Vec<Option<Outcome>> = rows.iter().map(|&row| Some(of(row))).collect();
+        let outcomes = outcome::fit(&linear, &training, &known, 1).unwrap().unwrap();
         let mut scratch = Scratch::default();
         let first = model.predict_with(table.row(0), &mut scratch);
+        assert!(outcomes.probabilities(0.1, table.row(0), &mut scratch).renewed > 0.0);
         let mut sum = 0.0;
         let counted = allocation_counter::measure(|| {
-            sum = rows.iter().map(|&row| model.predict_with(table.row(row), &mut scratch).probability).sum();
+            for &row in &rows {
+                let prediction = model.predict_with(table.row(row), &mut scratch);
+                sum += prediction.probability;
+                sum += outcomes.probabilities(0.1, table.row(row), &mut scratch).renewed;
+                sum += horizons.risks(prediction.margin, table.row(row))[0].churn_probability;
+            }
         });
         assert_eq!(counted.count_total, 0, "allocations in {} calls", rows.len());
         assert!(sum > first.probability);

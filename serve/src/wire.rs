@@ -9,8 +9,8 @@ use holdfast_actions::{Account, Action, Assessment, Reason, Suppressed, answer_a
 use holdfast_features::signal::Signal;
 use holdfast_features::stage::{Basis, Placement, Stage};
 use holdfast_features::{Dimension, FeatureSpec, Kind, Role, Timestamp, Value};
-use holdfast_models::ModelRef;
 use holdfast_models::calibrate::Rung;
+use holdfast_models::{HorizonRisk, ModelRef, OutcomeProbabilities, Prediction, Scratch};
 use holdfast_proto::v1;
 
 use crate::loaded::Loaded;
@@ -132,7 +132,24 @@ fn scored(loaded: &Loaded, subject: Known<'_>, assessment: Assessment) -> v1::Sc
         underlying_stage: placement.map_or(v1::Stage::Unspecified, |placed| stage(placed.underlying)).into(),
         health: Some(health(&assessment.health, assessment.health_band, assessment.health_percentile)),
         band_reasons: assessment.band_reasons,
+        horizon_risks: horizon_risks(loaded, subject, &prediction),
+        outcomes: loaded
+            .bundle()
+            .outcome_probabilities(subject.row, &prediction, &mut Scratch::default())
+            .map(outcomes),
     }
+}
+
+fn outcomes(found: OutcomeProbabilities) -> v1::OutcomeProbabilities {
+    let OutcomeProbabilities { churned, contracted, renewed, expanded } = found;
+    v1::OutcomeProbabilities { churned, contracted, renewed, expanded }
+}
+
+fn horizon_risks(loaded: &Loaded, subject: Known<'_>, prediction: &Prediction) -> Vec<v1::HorizonRisk> {
+    let risks = loaded.bundle().horizon_risks(subject.row, prediction);
+    let message =
+        |risk: HorizonRisk| v1::HorizonRisk { days: risk.days, churn_probability: risk.churn_probability };
+    risks.into_iter().flatten().map(message).collect()
 }
 
 fn health(health: &Health, of_health: Option<Band>, percentile: Option<f64>) -> v1::Health {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use holdfast_features::snapshot::{Framing, Question, Snapshot};
 use holdfast_features::{FeatureSpec, Role, Timestamp, read};
-use holdfast_models::{ModelName, Provenance, ProvenanceKind};
+use holdfast_models::{HorizonModel, ModelName, OutcomeModel, Provenance, ProvenanceKind};
 
 use crate::TrainError;
 use crate::budget::{Budget, Clock};
@@ -13,7 +13,9 @@ use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::finished::Finished;
 use crate::history::HistorySource;
+use crate::horizons::{self, HorizonReport};
 use crate::judgement::{Judged, context, data_line};
+use crate::outcomes::{self, OutcomeReport};
 use crate::predictions;
 use crate::prepared::check_classes;
 use crate::procedure::{Learnt, Means, later_block, nested};
@@ -43,8 +45,14 @@ pub struct Trained {
     pub report: Report,
     /// The features.
     pub specs: Vec<FeatureSpec>,
+    /// What a probability is about.
+    pub question: Question,
     /// The later block scored every month; `None` where no renewal is in force.
     pub scorings: Option<Scorings>,
+    /// When accounts churn, where the data say.
+    pub hazards: Option<HorizonModel>,
+    /// How accounts go on that stay, where the data say.
+    pub outcomes: Option<OutcomeModel>,
 }
 
 /// Where a model is published, and as what.
@@ -79,9 +87,8 @@ pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) ->
         predictions::write(path, &learnt.tested, positions, |judged| rows.keys(judged))?;
     }
     let text = trained.text(&source.name);
-    let question = question(&config, args.snapshots.is_some());
     let to = Destination { registry: &args.registry, name: &name, report_dir: args.report.as_deref() };
-    let published = trained.publish(&source, &config, question, to, progress)?;
+    let published = trained.publish(&source, &config, to, progress)?;
     Ok(Run { text: text + &published.text(), published })
 }
 
@@ -140,14 +147,19 @@ pub fn train(
     };
     let context = context(source, &rows, &judged, &learnt, config)?;
     let mut report = report(&rows.data, &learnt, context, &training.evaluate())?;
-    let scorings = match &judged {
-        Judged::LaterBlock(roles) => {
-            Scorings::new(source, &rows, roles, &learnt, &specs, config, means.progress)?
-        }
-        Judged::Folds { .. } => None,
-    };
-    report.lead_time = scorings.as_ref().and_then(Scorings::judge);
-    Ok(Trained { rows, judged, positions, learnt, report, specs, scorings })
+    let question = question(config, files.snapshots.is_some());
+    let (mut scorings, mut hazards) = (None, None);
+    // What happens over time is judged on a later block.
+    if let Judged::LaterBlock(roles) = &judged {
+        scorings = Scorings::new(source, &rows, roles, &learnt, &specs, config, means.progress)?;
+        report.lead_time = scorings.as_ref().and_then(Scorings::judge);
+        let found = horizons::learn(source, (&specs, question), (roles, &learnt), config, means.progress)?;
+        report = report.with_horizons(found.report);
+        hazards = found.model;
+    }
+    let (outcomes, of_outcomes) = outcomes::learn(&rows, &learnt, training.seed, means.progress)?.unzip();
+    report.outcomes = of_outcomes;
+    Ok(Trained { rows, judged, positions, learnt, report, specs, question, scorings, hazards, outcomes })
 }
 
 impl Trained {
@@ -156,9 +168,11 @@ impl Trained {
     pub fn text(&self, source_name: &str) -> String {
         let Self { rows, learnt, report, .. } = self;
         format!(
-            "{source_name}: {}{}",
+            "{source_name}: {}{}{}{}",
             data_line(&report.data, &report.outcome, rows.is_weighted()),
-            headline(report, &by_fold(&rows.data, &learnt.tested))
+            headline(report, &by_fold(&rows.data, &learnt.tested)),
+            report.horizons.as_ref().map_or_else(String::new, HorizonReport::text),
+            report.outcomes.as_ref().map_or_else(String::new, OutcomeReport::text)
         )
     }
 
@@ -170,11 +184,10 @@ impl Trained {
         self,
         source: &HistorySource,
         config: &Config,
-        question: Question,
         to: Destination<'_>,
         progress: &Progress,
     ) -> Result<PublishedModel, TrainError> {
-        let Self { rows, learnt, report, specs, .. } = self;
+        let Self { rows, learnt, report, specs, question, hazards, outcomes, .. } = self;
         let all: Vec<usize> = (0..rows.data.labels.len()).collect();
         let today = source.observe(source.recent(config), &specs, progress)?;
         publish(Publication {
@@ -185,6 +198,8 @@ impl Trained {
             model: learnt.model,
             calibration: &learnt.calibration,
             benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,
+            horizons: hazards,
+            outcomes,
             question: Some(question),
             base_rates: rows.base_rates(),
             provenance: provenance(source, &rows, config),

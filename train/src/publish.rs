@@ -11,8 +11,8 @@ use holdfast_features::snapshot::Question;
 use holdfast_features::{FeatureTable, RowKey, write};
 use holdfast_models::registry::Promotion;
 use holdfast_models::{
-    BaseRates, Benchmarks, Bundle, Calibration, ChurnModel, Manifest, ModelName, Provenance, Registry,
-    artifact,
+    BaseRates, Benchmarks, Bundle, Calibration, ChurnModel, HorizonModel, Manifest, ModelName, OutcomeModel,
+    Provenance, Registry, artifact,
 };
 
 use crate::TrainError;
@@ -39,6 +39,10 @@ pub struct Publication<'a> {
     pub calibration: &'a Calibration,
     /// Where values stand among the rows learnt from.
     pub benchmarks: Benchmarks,
+    /// When accounts churn, where the data say.
+    pub horizons: Option<HorizonModel>,
+    /// How accounts go on that stay, where the data say.
+    pub outcomes: Option<OutcomeModel>,
     /// The winning candidate, in words.
     pub candidate: String,
     /// What a probability is about; `None` for a prepared table.
@@ -107,6 +111,8 @@ pub fn publish(publication: Publication<'_>) -> Result<PublishedModel, TrainErro
         },
         model: publication.model,
         benchmarks: publication.benchmarks,
+        horizons: publication.horizons,
+        outcomes: publication.outcomes,
     };
     let published = registry.publish(name, &mut bundle, Promotion::Hold)?;
     let folder = published.path.parent().unwrap_or_else(|| registry.root()).to_owned();

@@ -106,6 +106,8 @@ pub fn report(
         glass_box,
         segments,
         lead_time: None,
+        horizons: None,
+        outcomes: None,
         notes: [notes, selection_notes(&learnt.selection)].concat(),
         warnings,
     })

@@ -48,7 +48,11 @@ fn scores(path: &Path) -> Vec<(String, Vec<String>)> {
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
-        Some("account_id,as_of,probability,p_low,p_high,stage,health,band,horizon_days")
+        Some(
+            "account_id,as_of,probability,p_low,p_high,churn_probability_30d,churn_probability_60d,\
+             churn_probability_90d,churn_probability_180d,contracted_probability,renewed_probability,\
+             expanded_probability,stage,health,band,horizon_days"
+        )
     );
     lines
         .map(|line| {
@@ -74,6 +78,8 @@ fn the_same_input_gives_the_same_bytes(at: &Path) {
     let [first, second] = ["churn@1", "churn@2"].map(|model| bundle(at, model));
     assert_eq!(first.model, second.model);
     assert_eq!(first.benchmarks, second.benchmarks);
+    assert!(first.horizons.is_some() && first.horizons == second.horizons);
+    assert!(first.outcomes.is_some() && first.outcomes == second.outcomes);
     assert_eq!(first.manifest.metrics, second.manifest.metrics);
     let features = |version: &str| fs::read(at.join("registry/churn").join(version).join("features.parquet"));
     assert_eq!(features("v000001").unwrap(), features("v000002").unwrap());
@@ -84,6 +90,7 @@ fn the_same_input_gives_the_same_bytes(at: &Path) {
     assert!(single.status.success());
     let alone = Registry::at(&at.join("alone")).load(&"churn".parse().unwrap()).unwrap();
     assert_eq!(alone.model, first.model);
+    assert_eq!((alone.horizons, alone.outcomes), (first.horizons, first.outcomes));
 }
 
 fn a_batch_score_is_bit_for_bit_what_the_bundle_says_of_the_stored_features(at: &Path) {
@@ -108,16 +115,23 @@ fn a_batch_score_is_bit_for_bit_what_the_bundle_says_of_the_stored_features(at: 
     let rows: Vec<usize> = (0..keys.len()).filter(|&row| keys[row].as_of == latest).collect();
     assert!(keys.len() > 2 * rows.len(), "most accounts have a reading of a week and of a month before");
     let (keys, table) = (rows.iter().map(|&row| &keys[row]).collect::<Vec<_>>(), table.take(&rows));
-    let predictions = bundle.model.predict_table(&bundle.model.align(&table).unwrap());
+    let table = bundle.model.align(&table).unwrap();
+    let predictions = bundle.model.predict_table(&table);
     let scores = scores(&at.join("scores.csv"));
     assert_eq!(scores.len(), keys.len());
     assert!(scores.len() > 100);
-    for ((key, prediction), (account, cells)) in keys.iter().zip(&predictions).zip(&scores) {
+    for (row, ((key, prediction), (account, cells))) in keys.iter().zip(&predictions).zip(&scores).enumerate()
+    {
         assert_eq!(&*key.account_id, account);
-        let said = [prediction.probability, prediction.p_low, prediction.p_high];
-        let read: Vec<u64> = cells[..3].iter().map(|cell| cell.parse::<f64>().unwrap().to_bits()).collect();
-        assert_eq!(read, said.map(f64::to_bits));
-        assert!(["healthy", "low", "medium", "high"].contains(&cells[5].as_str()), "{cells:?}");
+        let horizons = bundle.horizon_risks(table.row(row), prediction).unwrap();
+        assert!(horizons.windows(2).all(|pair| pair[0].churn_probability <= pair[1].churn_probability));
+        let said = [prediction.probability, prediction.p_low, prediction.p_high].into_iter();
+        let said = said.chain(horizons.map(|risk| risk.churn_probability)).map(f64::to_bits);
+        let read = cells[..7].iter().map(|cell| cell.parse::<f64>().unwrap().to_bits());
+        assert!(read.eq(said), "{account}: {cells:?}");
+        let rest = cells[7..10].iter().map(|cell| cell.parse::<f64>().unwrap()).sum::<f64>();
+        assert!((prediction.probability + rest - 1.0).abs() < 1e-12);
+        assert!(["healthy", "low", "medium", "high"].contains(&cells[12].as_str()), "{cells:?}");
     }
 }
 
@@ -130,7 +144,10 @@ fn a_published_version_has_its_features_and_report_and_they_agree_with_the_bundl
     // Few of so small a business churn: its AUC is known to a wide interval only.
     let auc = report["evaluation"]["auc"]["high"].as_f64().unwrap();
     assert!(auc > 0.65, "AUC {auc} at best on later rows of a business whose churn can be foreseen");
-    assert!(fs::read_to_string(folder.join("report/report.html")).unwrap().contains("churn@v000002"));
+    let page = fs::read_to_string(folder.join("report/report.html")).unwrap();
+    assert!(page.contains("churn@v000002") && page.contains("When will they churn?"));
+    let judged = report["horizons"]["judged"].as_array().unwrap();
+    assert_eq!((&judged[0]["days"], judged.len()), (&30.into(), 4));
 }
 
 fn features_are_written_as_they_were_computed(at: &Path) {

@@ -184,7 +184,7 @@ fn bundle(table: &FeatureTable, labels: &[f64], benchmarks: Benchmarks, kind: Pr
             positive_label: None,
         },
     };
-    Bundle { manifest, model, benchmarks }
+    Bundle { manifest, model, benchmarks, horizons: None, outcomes: None }
 }
 
 fn by_hand() -> [(Vec<(&'static str, f64)>, &'static str); 3] {

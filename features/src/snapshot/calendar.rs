@@ -59,6 +59,20 @@ pub(super) fn outcome(
     outcome_of(facts, &contracts, as_of, config, until).filter(|_| is_customer)
 }
 
+/// The ends of terms that labels call a churn.
+pub(super) fn told(facts: &AccountFacts) -> impl Iterator<Item = Timestamp> {
+    facts.labels.iter().filter(|label| label.outcome == Outcome::Churned).map(|label| label.term_end)
+}
+
+/// Whether a label says that the account went on after what looks like its `end`.
+pub(super) fn denied(facts: &AccountFacts, end: Timestamp, grace_days: i64) -> bool {
+    facts.labels.iter().any(|label| {
+        label.outcome != Outcome::Churned
+            && label.term_end.plus_days(-grace_days) <= end
+            && end <= label.term_end.plus_days(grace_days)
+    })
+}
+
 /// A churn counts as known only when its absence would be known too.
 fn known_at(as_of: Timestamp, config: &SnapshotConfig) -> Timestamp {
     as_of.plus_days(config.horizon_days + config.grace_days)
@@ -93,16 +107,8 @@ fn outcome_of(
     let horizon = as_of.plus_days(config.horizon_days);
     let within = |time: Timestamp| as_of < time && time <= horizon;
     let grace = config.grace_days;
-    let denied = |end: Timestamp| {
-        facts.labels.iter().any(|label| {
-            label.outcome != Outcome::Churned
-                && label.term_end.plus_days(-grace) <= end
-                && end <= label.term_end.plus_days(grace)
-        })
-    };
-    let told = |label: &crate::history::Label| label.outcome == Outcome::Churned && within(label.term_end);
-    let churned = facts.labels.iter().any(told)
-        || runs(contracts, grace).iter().filter_map(|run| run.end).any(|end| within(end) && !denied(end));
+    let mut ends = runs(contracts, grace).into_iter().filter_map(|run| run.end);
+    let churned = told(facts).any(within) || ends.any(|end| within(end) && !denied(facts, end, grace));
     if churned {
         return Some(Outcome::Churned);
     }

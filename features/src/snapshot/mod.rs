@@ -8,6 +8,7 @@
 mod calendar;
 mod config;
 mod continuity;
+mod follow_up;
 mod question;
 pub(crate) mod schedule;
 mod terms;
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 pub use config::{Framing, GRACE_DAYS, SnapshotConfig};
+pub use follow_up::{FollowUp, census, follow_ups};
 pub use question::Question;
 pub use terms::{Term, terms, unmatched_labels};
 
@@ -117,14 +119,23 @@ pub fn decided(history: &History, config: &SnapshotConfig) -> Vec<Snapshot> {
 /// those to score. A renewal that is overdue by less than the grace period counts as in force.
 #[must_use]
 pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec<Snapshot> {
-    let snapshot = |(index, facts): (usize, &AccountFacts)| {
+    open_terms(history, as_of, config).map(|(snapshot, _)| snapshot).collect()
+}
+
+/// As [`open`], each with the term in force that ends next.
+fn open_terms<'a>(
+    history: &'a History,
+    as_of: Timestamp,
+    config: &'a SnapshotConfig,
+) -> impl Iterator<Item = (Snapshot, Period)> + 'a {
+    history.accounts.iter().enumerate().filter_map(move |(index, facts)| {
         let next = next_in_force(facts, as_of, config)?;
         let framing = if config.is_term_framed(next.months()) { Framing::Term } else { Framing::Calendar };
         let horizon_days = match framing {
             Framing::Term => next.end.day() - as_of.day(),
             _ => config.horizon_days,
         };
-        Some(Snapshot {
+        let snapshot = Snapshot {
             account: index,
             account_id: facts.account_id.clone(),
             as_of,
@@ -138,9 +149,9 @@ pub fn open(history: &History, as_of: Timestamp, config: &SnapshotConfig) -> Vec
             label_known_at: as_of.plus_days(horizon_days.max(0) + config.grace_days),
             weight: 1.0,
             group: group_of(facts),
-        })
-    };
-    history.accounts.iter().enumerate().filter_map(snapshot).collect()
+        };
+        Some((snapshot, next))
+    })
 }
 
 /// The snapshots that a file asks for, in its order. A row's own label wins; without one the account's churn

@@ -3,7 +3,7 @@
 //! ```text
 //! "HOLDFAST"  format u32  manifest length u64  payload length u64      (28 bytes, little-endian)
 //! manifest    JSON
-//! payload     postcard: (ChurnModel, Benchmarks)
+//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>); format 1 lacks the last two
 //! SHA-256     of everything before it
 //! ```
 //! A file is taken for hostile until its length, checksum, structure and every number that a prediction could stumble
@@ -13,16 +13,19 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use holdfast_features::Row;
 use holdfast_features::write::{WriteError, atomically};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::benchmark::Benchmarks;
+use crate::horizon::{HORIZONS, HorizonModel, HorizonRisk};
 use crate::manifest::Manifest;
-use crate::model::{ChurnModel, ModelError};
+use crate::model::{ChurnModel, ModelError, Prediction, Scratch};
+use crate::outcome::{OutcomeModel, OutcomeProbabilities};
 
 /// The format that is written.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The oldest format that is still read.
 pub const OLDEST_FORMAT: u32 = 1;
 /// The largest manifest: tens of thousands of features with their meanings.
@@ -43,6 +46,10 @@ pub struct Bundle {
     pub model: ChurnModel,
     /// Where values stand among the training accounts.
     pub benchmarks: Benchmarks,
+    /// When accounts churn; `None` for a prepared table, where too few churned, and in bundles of format 1.
+    pub horizons: Option<HorizonModel>,
+    /// How accounts go on that do not churn; `None` likewise.
+    pub outcomes: Option<OutcomeModel>,
 }
 
 /// Why bytes are no bundle.
@@ -107,6 +114,9 @@ pub enum BundleError {
     /// The benchmarks cannot be searched.
     #[error("the benchmarks hold numbers that cannot be used")]
     Benchmarks,
+    /// The hazards would make probabilities that are none.
+    #[error(transparent)]
+    Horizons(#[from] crate::horizon::NotUsable),
 }
 
 /// A bundle file that cannot be used.
@@ -121,15 +131,19 @@ pub struct BundleFileError {
 
 /// The parts of a file whose length and checksum are right.
 struct Parts<'a> {
+    format: u32,
     manifest: &'a [u8],
     payload: &'a [u8],
 }
 
 #[derive(Serialize)]
-struct PayloadOut<'a>(&'a ChurnModel, &'a Benchmarks);
+struct PayloadOut<'a>(&'a ChurnModel, &'a Benchmarks, &'a Option<HorizonModel>, &'a Option<OutcomeModel>);
 
 #[derive(Deserialize)]
-struct PayloadIn(ChurnModel, Benchmarks);
+struct PayloadIn(ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>);
+
+#[derive(Deserialize)]
+struct PayloadOfFormat1(ChurnModel, Benchmarks);
 
 impl Bundle {
     /// The bundle as a file's bytes.
@@ -137,10 +151,11 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::TooLarge`], and every contradiction that [`Self::from_bytes`] would refuse.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
-        self.check()?;
+        self.check(FORMAT)?;
         let manifest = serde_json::to_vec(&self.manifest).map_err(BundleError::Manifest)?;
         let payload =
-            postcard::to_stdvec(&PayloadOut(&self.model, &self.benchmarks)).map_err(BundleError::Payload)?;
+            postcard::to_stdvec(&PayloadOut(&self.model, &self.benchmarks, &self.horizons, &self.outcomes))
+                .map_err(BundleError::Payload)?;
         let (n_manifest, n_payload) = (manifest.len() as u64, payload.len() as u64);
         check_size("manifest", n_manifest, MAX_MANIFEST_BYTES)?;
         check_size("payload", n_payload, MAX_PAYLOAD_BYTES)?;
@@ -156,6 +171,29 @@ impl Bundle {
         Ok(bytes)
     }
 
+    /// The probabilities that the account in `row`, answered by `prediction`, stops paying within each of
+    /// [`HORIZONS`]; `None` where the bundle does not know when accounts churn. Allocates nothing.
+    #[must_use]
+    pub fn horizon_risks(
+        &self,
+        row: Row<'_>,
+        prediction: &Prediction,
+    ) -> Option<[HorizonRisk; HORIZONS.len()]> {
+        self.horizons.as_ref().map(|horizons| horizons.risks(prediction.margin, row))
+    }
+
+    /// The probabilities of the four outcomes of the decision that `prediction` is about; `None` where the bundle knows
+    /// of churn alone. Allocates nothing once `scratch` was used.
+    #[must_use]
+    pub fn outcome_probabilities(
+        &self,
+        row: Row<'_>,
+        prediction: &Prediction,
+        scratch: &mut Scratch,
+    ) -> Option<OutcomeProbabilities> {
+        self.outcomes.as_ref().map(|outcomes| outcomes.probabilities(prediction.probability, row, scratch))
+    }
+
     /// Reads a file's bytes.
     ///
     /// # Errors
@@ -163,13 +201,20 @@ impl Bundle {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         let parts = Parts::of(bytes)?;
         let manifest = parts.manifest()?;
-        let (PayloadIn(model, benchmarks), rest) =
-            postcard::take_from_bytes(parts.payload).map_err(BundleError::Payload)?;
+        let (PayloadIn(model, benchmarks, horizons, outcomes), rest) = match parts.format {
+            1 => {
+                postcard::take_from_bytes(parts.payload).map(|(PayloadOfFormat1(model, benchmarks), rest)| {
+                    (PayloadIn(model, benchmarks, None, None), rest)
+                })
+            }
+            _ => postcard::take_from_bytes(parts.payload),
+        }
+        .map_err(BundleError::Payload)?;
         if !rest.is_empty() {
             return Err(BundleError::PayloadTrailing(rest.len()));
         }
-        let mut bundle = Self { manifest, model, benchmarks };
-        bundle.check()?;
+        let mut bundle = Self { manifest, model, benchmarks, horizons, outcomes };
+        bundle.check(parts.format)?;
         bundle.model.compile();
         Ok(bundle)
     }
@@ -194,14 +239,20 @@ impl Bundle {
             .map_err(|error| BundleFileError { path: path.to_owned(), error })
     }
 
-    fn check(&self) -> Result<(), BundleError> {
-        if self.manifest.format != FORMAT {
+    fn check(&self, format: u32) -> Result<(), BundleError> {
+        if self.manifest.format != format {
             return Err(BundleError::Disagree("the format"));
         }
         if self.manifest.specs != self.model.specs() {
             return Err(BundleError::Disagree("the features"));
         }
         self.model.validate()?;
+        if let Some(horizons) = &self.horizons {
+            horizons.validate()?;
+        }
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.validate(self.model.specs())?;
+        }
         if self.benchmarks.is_valid() { Ok(()) } else { Err(BundleError::Benchmarks) }
     }
 }
@@ -260,7 +311,7 @@ impl<'a> Parts<'a> {
         // Both lengths are below the length of `bytes`, so they fit.
         let n_manifest = usize::try_from(n_manifest).unwrap_or(0);
         let (manifest, payload) = content[HEADER..].split_at(n_manifest);
-        Ok(Self { manifest, payload })
+        Ok(Self { format, manifest, payload })
     }
 
     fn manifest(&self) -> Result<Manifest, BundleError> {

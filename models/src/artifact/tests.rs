@@ -26,6 +26,8 @@ fn what_is_written_is_read() {
         let read = Bundle::from_bytes(&bytes).unwrap();
         assert_eq!(read.manifest, bundle.manifest);
         assert_eq!(read.benchmarks, bundle.benchmarks);
+        assert_eq!(read.horizons, bundle.horizons);
+        assert_eq!(read.outcomes, bundle.outcomes);
         assert_eq!(read.to_bytes().unwrap(), bytes, "the same bytes again");
         for row in 0..table.n_rows() {
             let (before, after) = (bundle.model.predict(table.row(row)), read.model.predict(table.row(row)));
@@ -71,6 +73,28 @@ fn each_damage_has_its_own_error() {
 }
 
 #[test]
+fn a_bundle_of_the_first_format_is_read_and_knows_no_horizons() {
+    let (bundle, table) = bundle(&candidates()[0]);
+    let mut manifest = bundle.manifest.clone();
+    manifest.format = 1;
+    let payload = postcard::to_stdvec(&(&bundle.model, &bundle.benchmarks)).unwrap();
+    let bytes = sealed(1, &serde_json::to_vec(&manifest).unwrap(), &payload);
+    let read = Bundle::from_bytes(&bytes).unwrap();
+    assert_eq!((read.manifest.format, &read.horizons, &read.outcomes), (1, &None, &None));
+    let prediction = read.model.predict(table.row(0));
+    assert_eq!(prediction, bundle.model.predict(table.row(0)));
+    assert_eq!(read.horizon_risks(table.row(0), &prediction), None);
+    // It is not passed on as what it is not.
+    assert!(matches!(read.to_bytes(), Err(BundleError::Disagree("the format"))));
+    // A file that says it is new and is old, and the reverse.
+    let manifest = serde_json::to_vec(&bundle.manifest).unwrap();
+    assert!(matches!(Bundle::from_bytes(&sealed(FORMAT, &manifest, &payload)), Err(BundleError::Payload(_))));
+    let bytes = bundle.to_bytes().unwrap();
+    let parts = Parts::of(&bytes).unwrap();
+    assert!(Bundle::from_bytes(&sealed(1, parts.manifest, parts.payload)).is_err());
+}
+
+#[test]
 fn a_file_that_is_missing_or_damaged_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bundle.holdfast");
@@ -112,6 +136,12 @@ proptest! {
             for row in 0..20 {
                 let prediction = bundle.model.predict(table.row(row));
                 prop_assert!(prediction.p_low <= prediction.p_high);
+                for risk in bundle.horizon_risks(table.row(row), &prediction).into_iter().flatten() {
+                    prop_assert!((0.0..=1.0).contains(&risk.churn_probability));
+                }
+                if let Some(found) = bundle.outcome_probabilities(table.row(row), &prediction, &mut Scratch::default()) {
+                    prop_assert!(found.churned.to_bits() == prediction.probability.to_bits());
+                }
                 let _ = bundle.model.explain(table.row(row));
             }
             let _ = bundle.benchmarks.percentile(Some("A"), "usage", 3.0);

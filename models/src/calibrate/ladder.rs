@@ -88,6 +88,22 @@ pub fn ladder(
     groups: &[u32],
     seed: u64,
 ) -> Result<Calibration, CalibrationError> {
+    let report = choose(margins, labels, weights, groups, seed)?;
+    let interval = VennAbers::fit(margins, labels, weights)?;
+    Ok(Calibration { calibrator: report.calibrator, interval, report })
+}
+
+/// As [`ladder`], without the evidence interval.
+///
+/// # Errors
+/// As [`ladder`].
+pub(crate) fn choose(
+    margins: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+    groups: &[u32],
+    seed: u64,
+) -> Result<CalibrationReport, CalibrationError> {
     check(margins, labels, weights)?;
     if groups.len() != margins.len() {
         let expected = margins.len();
@@ -110,10 +126,7 @@ pub fn ladder(
         _ => best,
     });
     let calibrator = deployed.rung.fit(margins, labels, weights)?;
-    let report =
-        CalibrationReport { rows: margins.len(), positives, deployed: deployed.rung, calibrator, rungs };
-    let interval = VennAbers::fit(margins, labels, weights)?;
-    Ok(Calibration { calibrator, interval, report })
+    Ok(CalibrationReport { rows: margins.len(), positives, deployed: deployed.rung, calibrator, rungs })
 }
 
 /// The log loss of a rung on the parts left out of its fits; `None` where a part cannot be fitted.

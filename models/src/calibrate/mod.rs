@@ -7,6 +7,7 @@ mod venn_abers;
 use serde::{Deserialize, Serialize};
 
 pub use fit::{CalibrationError, fit_beta, fit_intercept, fit_platt};
+pub(crate) use ladder::choose;
 pub use ladder::{Calibration, CalibrationReport, Rung, RungReport, ladder};
 pub use venn_abers::VennAbers;
 

@@ -199,6 +199,14 @@ impl Classifier {
     }
 }
 
+impl FittedClassifier {
+    /// Checks a classifier that came from a file, for rows of `specs`.
+    pub(crate) fn validate(&self, specs: &[FeatureSpec]) -> Result<(), ModelError> {
+        self.encoder.validate(specs)?;
+        self.classifier.validate(&self.encoder)
+    }
+}
+
 impl Member {
     fn scoring(&self) -> Scoring<'_> {
         Scoring { encoder: &self.encoder, classifier: &self.classifier, compiled: self.compiled.as_ref() }

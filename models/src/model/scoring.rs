@@ -7,6 +7,7 @@ use super::Classifier;
 use crate::additive::AdditiveModel;
 use crate::compiled::{BLOCK, CompiledTrees, Walk};
 use crate::encode::Encoder;
+use crate::fit::FittedClassifier;
 
 /// Fewer rows are walked plainly in less time than compiling takes.
 const COMPILED_FROM: usize = 200;
@@ -74,6 +75,13 @@ impl Classifier {
         let scoring = Scoring { encoder, classifier: self, compiled: compiled.as_ref() };
         let mut scratch = Scratch::default();
         rows.chunks(BLOCK).flat_map(|block| scoring.block(table, block, &mut scratch)).collect()
+    }
+}
+
+impl FittedClassifier {
+    /// The raw margin of one row of an aligned table; allocates nothing once `scratch` was used.
+    pub(crate) fn margin(&self, row: holdfast_features::Row<'_>, scratch: &mut Scratch) -> f64 {
+        Scoring { encoder: &self.encoder, classifier: &self.classifier, compiled: None }.row(row, scratch)
     }
 }
 

@@ -175,6 +175,44 @@ pub struct Score {
     /// How the band came about, a sentence a part.
     #[prost(string, repeated, tag = "13")]
     pub band_reasons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The probability of a churn within each of several horizons, the shortest first, whatever the account is asked by
+    /// `probability`; empty where the model does not know when accounts churn (models of a prepared table, and bundles
+    /// that an older version published).
+    #[prost(message, repeated, tag = "14")]
+    pub horizon_risks: ::prost::alloc::vec::Vec<HorizonRisk>,
+    /// How the decision that `probability` is about may end; absent where the model knows of churn alone (models of a
+    /// prepared table, or of a history in which hardly anybody contracts or expands, and bundles that an older version
+    /// published).
+    #[prost(message, optional, tag = "15")]
+    pub outcomes: ::core::option::Option<OutcomeProbabilities>,
+}
+/// The four outcomes of a decision. Probabilities, 0 to 1, that sum to 1.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct OutcomeProbabilities {
+    /// The account does not renew: `Score.probability`.
+    #[prost(double, tag = "1")]
+    pub churned: f64,
+    /// It renews for less recurring revenue, beyond the tolerance of the training data (1 % by default).
+    #[prost(double, tag = "2")]
+    pub contracted: f64,
+    /// It renews for as much.
+    #[prost(double, tag = "3")]
+    pub renewed: f64,
+    /// It renews for more.
+    #[prost(double, tag = "4")]
+    pub expanded: f64,
+}
+/// The probability of a churn within a number of days.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct HorizonRisk {
+    /// Days after `Score.as_of`: 30, 60, 90 and 180.
+    #[prost(uint32, tag = "1")]
+    pub days: u32,
+    /// Calibrated probability, 0 to 1, that the account stops paying within `days`, at the end of its term or before.
+    /// Never below that of a shorter horizon. A renewal does not end the risk: an account that renews within the horizon
+    /// may churn in the rest of it.
+    #[prost(double, tag = "2")]
+    pub churn_probability: f64,
 }
 /// Health: how the account does against its own segment.
 #[derive(Clone, PartialEq, ::prost::Message)]

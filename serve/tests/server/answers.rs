@@ -56,6 +56,14 @@ async fn every_account_scores_bit_for_bit_as_the_model_itself() {
             assert_eq!(score.p_low.to_bits(), expected.p_low.to_bits());
             assert_eq!(score.p_high.to_bits(), expected.p_high.to_bits());
             assert_eq!(seconds(&score.as_of), day.0 / 1_000_000);
+            let horizons = bundle.horizon_risks(table.row(row), &expected).unwrap();
+            let said = score.horizon_risks.iter().map(|risk| (risk.days, risk.churn_probability.to_bits()));
+            assert!(said.eq(horizons.iter().map(|risk| (risk.days, risk.churn_probability.to_bits()))));
+            let outcomes = score.outcomes.unwrap();
+            assert_eq!(outcomes.churned.to_bits(), expected.probability.to_bits());
+            let rest = outcomes.contracted + outcomes.renewed + outcomes.expanded;
+            assert!((outcomes.churned + rest - 1.0).abs() < 1e-12 && rest > 0.0);
+            assert!(horizons.windows(2).all(|two| two[0].churn_probability <= two[1].churn_probability));
         }
     }
     stop(running).await;
@@ -73,6 +81,7 @@ async fn a_score_says_who_when_and_by_which_model() {
     let model = worst.model.clone().unwrap();
     assert_eq!((model.name.as_str(), model.version.as_str()), ("churn", "v000001"));
     assert!(worst.probability > best.probability);
+    assert_eq!(worst.horizon_risks.iter().map(|risk| risk.days).collect::<Vec<_>>(), [30, 60, 90, 180]);
     assert!(worst.p_low <= worst.probability && worst.probability <= worst.p_high);
     assert_eq!(worst.band(), Band::HighRisk);
     assert_ne!(worst.stage(), Stage::Unspecified);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use holdfast_features::history::Outcome;
 use holdfast_features::snapshot::{Framing, Question};
 use holdfast_features::{
     Column, Dimension, Direction, FeatureSpec, FeatureTable, Kind, Role, RowKey, Timestamp, write,
@@ -11,10 +12,12 @@ use holdfast_models::artifact::FORMAT;
 use holdfast_models::benchmark::SEGMENT_COLUMN;
 use holdfast_models::calibrate::ladder;
 use holdfast_models::explain::choose_background;
+use holdfast_models::horizon::{self, Decisions, Followed, HorizonRows, Situation};
+use holdfast_models::outcome;
 use holdfast_models::registry::Promotion;
 use holdfast_models::{
-    BaseRates, Benchmarks, Bundle, Candidate, ChurnModel, Manifest, Provenance, ProvenanceKind, Published,
-    Registry, TrainingRows, fit, logistic,
+    BaseRates, Benchmarks, Bundle, Candidate, ChurnModel, HorizonModel, Manifest, Provenance, ProvenanceKind,
+    Published, Registry, TrainingRows, fit, logistic,
 };
 use holdfast_proto::v1::feature_value::Kind as Given;
 use holdfast_proto::v1::model_service_client::ModelServiceClient;
@@ -227,7 +230,29 @@ fn bundle(table: &FeatureTable, seed: u64) -> Bundle {
             positive_label: None,
         },
     };
-    Bundle { manifest, model, benchmarks: Benchmarks::fit(table, &rows, SEGMENT_COLUMN) }
+    let horizons = horizons(&model, table, &labels, &groups);
+    let benchmarks = Benchmarks::fit(table, &rows, SEGMENT_COLUMN);
+    // As if all of them had stayed: a third contracted and a third expanded.
+    let goes_on = |row: &usize| Some([Outcome::Contracted, Outcome::Renewed, Outcome::Expanded][row * 7 % 3]);
+    let outcomes: Vec<Option<Outcome>> = rows.iter().map(goes_on).collect();
+    let outcomes = outcome::fit(&candidate, &training, &outcomes, seed).unwrap();
+    Bundle { manifest, model, benchmarks, horizons: Some(horizons), outcomes }
+}
+
+/// Hazards of yearly contracts: those with label 1 end where their term does.
+fn horizons(model: &ChurnModel, table: &FeatureTable, labels: &[f64], groups: &[u32]) -> HorizonModel {
+    let question = Question { framing: Framing::Auto, min_term_months: 6, horizon_days: 90 };
+    let rows = || (0..table.n_rows()).map(|row| table.row(row));
+    let decisions: Vec<Decisions> = rows().map(|row| Decisions::of(row, &question)).collect();
+    let decided = |decisions: &Decisions| (0..6).find(|&k| decisions.situation(k) == Situation::TermDecides);
+    let followed = labels.iter().zip(&decisions).map(|(&label, decisions)| {
+        let ended = decided(decisions).filter(|_| label > 0.5).map(|period| (period, 0));
+        Followed { periods: 6, ended, weight: 1.0 }
+    });
+    let margins: Vec<f64> = model.predict_table(table).iter().map(|prediction| prediction.margin).collect();
+    let followed: Vec<Followed> = followed.collect();
+    let rows = HorizonRows { margins: &margins, decisions: &decisions, followed: &followed, groups };
+    horizon::fit(&rows, question, 1).unwrap().model
 }
 
 fn float(number: usize) -> f64 {

@@ -7,7 +7,10 @@ use holdfast_features::history::Text;
 use holdfast_features::snapshot::Snapshot;
 use holdfast_features::write::{self, OutputColumn, Values};
 use holdfast_features::{FeatureTable, RowKey, Timestamp, read};
-use holdfast_models::{Bundle, ModelRef, Prediction, ProvenanceKind, Registry};
+use holdfast_models::horizon::HORIZONS;
+use holdfast_models::{
+    Bundle, ModelRef, OutcomeProbabilities, Prediction, ProvenanceKind, Registry, Scratch,
+};
 use rayon::prelude::*;
 
 use crate::TrainError;
@@ -135,12 +138,44 @@ fn of_history(
         OutputColumn::new("as_of", Values::Time(keys.iter().map(|key| Some(key.as_of)).collect())),
     ];
     columns.extend(probabilities(&predictions));
+    columns.extend(horizons(bundle, table, &predictions));
+    columns.extend(outcomes(bundle, table, &predictions));
     columns.push(OutputColumn::new("stage", Values::Text(stages)));
     columns.push(OutputColumn::new("health", Values::Number(health)));
     columns.push(OutputColumn::new("band", Values::Text(bands)));
     let days = (0..n_asked).map(|row| bundle.manifest.horizon_days(table.row(row)).map_or(0, i64::from));
     columns.push(OutputColumn::new("horizon_days", Values::Integer(days.collect())));
     columns
+}
+
+/// `churn_probability_30d` and so on; none where the model does not know when accounts churn.
+fn horizons(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -> Vec<OutputColumn> {
+    let risks: Option<Vec<_>> = (predictions.iter().enumerate())
+        .map(|(row, prediction)| bundle.horizon_risks(table.row(row), prediction))
+        .collect();
+    let Some(risks) = risks else { return Vec::new() };
+    let column = |(position, days): (usize, &u32)| {
+        let values = risks.iter().map(|risks| risks[position].churn_probability).collect();
+        OutputColumn::new(format!("churn_probability_{days}d"), Values::Number(values))
+    };
+    HORIZONS.iter().enumerate().map(column).collect()
+}
+
+/// How the account goes on if it stays; with `probability` they sum to 1. None where the model knows of churn alone.
+fn outcomes(bundle: &Bundle, table: &FeatureTable, predictions: &[Prediction]) -> Vec<OutputColumn> {
+    let mut scratch = Scratch::default();
+    let found: Option<Vec<OutcomeProbabilities>> = (predictions.iter().enumerate())
+        .map(|(row, prediction)| bundle.outcome_probabilities(table.row(row), prediction, &mut scratch))
+        .collect();
+    let Some(found) = found else { return Vec::new() };
+    let column = |name, value: fn(&OutcomeProbabilities) -> f64| {
+        OutputColumn::new(name, Values::Number(found.iter().map(value).collect()))
+    };
+    vec![
+        column("contracted_probability", |found| found.contracted),
+        column("renewed_probability", |found| found.renewed),
+        column("expanded_probability", |found| found.expanded),
+    ]
 }
 
 fn probabilities(predictions: &[Prediction]) -> [OutputColumn; 3] {

@@ -7,6 +7,7 @@
 pub mod bootstrap;
 pub mod corp;
 mod figures;
+pub mod horizons;
 pub mod proper;
 pub mod rank;
 pub mod recalibration;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use bootstrap::group_codes;
 pub use corp::{BandPoint, Decomposition, HistogramBin, Reliability, ReliabilityStep};
 pub use figures::{difference, evaluate, evaluate_ranking};
+pub use horizons::{HorizonEvaluation, RiskGroup};
 pub use rank::{GainsPoint, RiskBand};
 pub use segments::{SegmentEvaluation, by_segment, term_distance};
 

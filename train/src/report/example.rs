@@ -6,9 +6,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::evaluate::{
-    EvaluateOptions, Scale, ScoredRows, by_segment, difference, evaluate, evaluate_ranking, term_distance,
+    Estimate, EvaluateOptions, HorizonEvaluation, RiskGroup, Scale, ScoredRows, by_segment, difference,
+    evaluate, evaluate_ranking, term_distance,
 };
 use crate::lead_time::{Caught, LeadTime, THRESHOLDS};
+use crate::outcomes::OutcomeFigures;
 use crate::scorings::Ranking;
 
 fn date(text: &str) -> Option<Timestamp> {
@@ -134,6 +136,26 @@ pub(crate) fn report() -> Report {
         glass_box: Some(glass_box()),
         segments,
         lead_time: Some(lead_times()),
+        horizons: Some(horizons()),
+        outcomes: Some(OutcomeReport {
+            rows: 1_290,
+            log_loss: 0.9021,
+            base_log_loss: 0.9784,
+            outcomes: [
+                ("churned", 187, 0.145),
+                ("contracted", 101, 0.078),
+                ("renewed", 771, 0.597),
+                ("expanded", 231, 0.18),
+            ]
+            .map(|(outcome, rows, observed)| OutcomeFigures {
+                outcome: outcome.to_owned(),
+                rows,
+                observed,
+                mean_probability: observed + 0.004,
+                likeliest: [0.1, 0.0, 0.85, 0.05],
+            })
+            .to_vec(),
+        }),
         notes: vec!["Amounts are in USD; nothing was converted.".to_owned()],
         warnings: vec![
             "Only 38 accounts of the high-touch tier are in the test block: read their figures as a hint."
@@ -173,6 +195,43 @@ fn glass_box() -> GlassBox {
         auc: Some(0.792),
         features: 41,
         shapes: vec![days, plan],
+    }
+}
+
+fn horizons() -> HorizonReport {
+    let figure = |value: f64| Some(Estimate { value, low: Some(value - 0.02), high: Some(value + 0.02) });
+    let judged = [(30, 1_300, 19, 0.84), (60, 1_180, 37, 0.82), (90, 1_012, 55, 0.81), (180, 640, 91, 0.78)]
+        .map(|(days, rows, churned, auc)| HorizonEvaluation {
+            days,
+            rows,
+            churned,
+            observed: Estimate { value: 0.0005 * f64::from(days), low: None, high: None },
+            mean_probability: Some(0.00052 * f64::from(days)),
+            auc: figure(auc),
+            log_loss: figure(0.1 + 0.001 * f64::from(days)),
+            calibration_slope: figure(0.97),
+            base_log_loss: Some(0.12 + 0.0012 * f64::from(days)),
+            renewal_auc: Some(auc - 0.04),
+            renewal_log_loss: Some(0.2),
+        })
+        .to_vec();
+    let group = |name: &str, rows: usize, rate: f64| RiskGroup {
+        name: name.to_owned(),
+        rows,
+        predicted: [30.0, 60.0, 90.0, 180.0].map(|days: f64| rate * days).to_vec(),
+        observed: [30.0, 60.0, 90.0, 180.0].map(|days: f64| 1.1 * rate * days).to_vec(),
+    };
+    HorizonReport {
+        rows: 8_204,
+        churned: 603,
+        person_periods: 44_410,
+        calibration: "beta".to_owned(),
+        judged,
+        groups: vec![
+            group("riskiest tenth", 130, 0.0025),
+            group("next four tenths", 520, 0.0006),
+            group("safer half", 650, 0.0001),
+        ],
     }
 }
 

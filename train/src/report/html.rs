@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::format::{NOTHING, count, day, number, percent, prose};
-use super::{Report, charts, figures, lead, origin, sections, shapes};
+use super::{Report, charts, figures, horizons, lead, origin, outcomes, sections, shapes};
 use crate::evaluate::Evaluation;
 
 const STYLE: &str = include_str!("style.css");
@@ -27,6 +27,8 @@ pub fn html(report: &Report) -> String {
                     (sections::warnings(&report.warnings))
                     (ranking(report))
                     (probabilities(report))
+                    (horizons::section(report.horizons.as_ref()))
+                    (outcomes::section(report.outcomes.as_ref()))
                     (sections::drivers(report))
                     (shapes::section(report.glass_box.as_ref()))
                     (sections::baselines(report))

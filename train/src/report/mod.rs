@@ -3,9 +3,11 @@
 mod charts;
 mod figures;
 mod format;
+mod horizons;
 mod html;
 mod lead;
 mod origin;
+mod outcomes;
 mod plot;
 mod sections;
 mod shapes;
@@ -19,6 +21,8 @@ use holdfast_features::{Dimension, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Difference, Evaluation, SegmentEvaluation};
+use crate::horizons::HorizonReport;
+use crate::outcomes::OutcomeReport;
 use crate::scorings::LeadTimes;
 
 pub use html::html;
@@ -67,10 +71,28 @@ pub struct Report {
     /// How early the model and the rules warn; `None` where no renewal was followed.
     #[serde(default)]
     pub lead_time: Option<LeadTimes>,
+    /// The probabilities of a churn within fixed numbers of days; `None` where the data do not say when accounts churn.
+    #[serde(default)]
+    pub horizons: Option<HorizonReport>,
+    /// The four outcomes of a decision; `None` where only churn is known, or the others are too rare.
+    #[serde(default)]
+    pub outcomes: Option<OutcomeReport>,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What a reader must not overlook.
     pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// With what was found about horizons, or a note on why there is nothing.
+    #[must_use]
+    pub fn with_horizons(mut self, found: Result<HorizonReport, String>) -> Self {
+        match found {
+            Ok(horizons) => self.horizons = Some(horizons),
+            Err(why) => self.notes.push(format!("No probabilities within 30 to 180 days: {why}.")),
+        }
+        self
+    }
 }
 
 /// What the model was made from.

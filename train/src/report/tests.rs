@@ -66,7 +66,7 @@ fn ids_are_unique_and_every_chart_is_described() {
     ids.dedup();
     assert_eq!(ids.len(), n_ids);
     let charts = page.matches("<svg ").count();
-    assert_eq!(charts, 9);
+    assert_eq!(charts, 10);
     assert_eq!((page.matches("<desc ").count(), page.matches("aria-labelledby").count()), (charts, charts));
 }
 
@@ -88,6 +88,23 @@ fn the_first_words_say_it_plainly() {
     let start = text.find("Of the 10").expect("a headline");
     let end = text.find(" AUC ").expect("figures");
     insta::assert_snapshot!(text[start..end].replace('\u{202f}', " "), @"Of the 10 % of rows ranked riskiest, 48 % did not renew : 3.3× the average of 14.4 %. Judged on 1,300 rows of 650 accounts, none of which the judged model had learnt from; 187 of the rows did not renew. Shown one that did and one that did not, the model puts the right one first 80 % of the time.");
+}
+
+#[test]
+fn horizons_are_a_section_of_their_own_and_their_absence_a_note() {
+    let text = text_of(&html(&report()));
+    let start = text.find("When will they churn?").expect("the section");
+    let text = text[start..].replace('\u{202f}', " ");
+    assert!(text.contains("30 days 19 churned 1,300 1.5 % 1.6 % 0.840"), "{text}");
+    assert!(text.contains("renewal model 0.800"), "{text}");
+    assert!(text.contains("contracted 101 7.8 % 8.2 % 10.0 % 0.0 % 85.0 % 5.0 %"), "{text}");
+    let without = report().with_horizons(Err("nobody churned".to_owned()));
+    assert_eq!(
+        without.notes.last().map(String::as_str),
+        Some("No probabilities within 30 to 180 days: nobody churned.")
+    );
+    let without = Report { horizons: None, ..without };
+    assert!(!check(&html(&without)).contains("When will they churn?"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::budget::Budget;
 use crate::config::{Config, Learner};
 use crate::finished::Finished;
 use crate::history::HistorySource;
-use crate::pipeline::{Destination, Files, Trained, question, train};
+use crate::pipeline::{Destination, Files, Trained, train};
 use crate::procedure::Means;
 use crate::progress::Progress;
 use crate::scorings::LeadTimes;
@@ -153,7 +153,7 @@ pub fn judge(
     };
     let name: ModelName = "truth".parse()?;
     let to = Destination { registry: &folder.join("registry"), name: &name, report_dir: None };
-    let published = trained.publish(&source, config, question(config, false), to, progress)?;
+    let published = trained.publish(&source, config, to, progress)?;
     Ok(Business { is_in_use: published.held.is_none(), ..judged })
 }
 
