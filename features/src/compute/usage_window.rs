@@ -99,9 +99,9 @@ pub(super) struct UsageSweep {
     events: Vec<u32>,
     /// The account's events that have features of their own: for each its position among the named.
     slots: Vec<Option<usize>>,
-    /// The rows in the order in which they become known.
+    /// The rows in the order in which they become known; empty where they stand so.
     order: Vec<u32>,
-    /// Where in `order` the rows begin that become known only after each observation.
+    /// Where in this order the rows begin that become known only after each observation.
     ends: Vec<usize>,
     seen: usize,
     span: Option<(i64, i64)>,
@@ -299,14 +299,27 @@ impl UsageSweep {
             }
             near
         };
+        let (mut last, mut is_in_order) = (0, true);
         for &visible_at in rows.visible_at {
-            self.ends[bucket_of(visible_at)] += 1;
+            let bucket = bucket_of(visible_at);
+            self.ends[bucket] += 1;
+            is_in_order &= last <= bucket;
+            last = bucket;
+        }
+        let is_exact = is_exact(rows);
+        self.order.clear();
+        if is_in_order && is_exact {
+            let mut end = 0;
+            for of_bucket in &mut self.ends {
+                end += *of_bucket;
+                *of_bucket = end;
+            }
+            return;
         }
         let mut start = 0;
         for end in &mut self.ends {
             (*end, start) = (start, start + *end);
         }
-        self.order.clear();
         self.order.resize(rows.event.len(), 0);
         // Here `ends` holds where each bucket's next row goes; afterwards, where it ends.
         for row in 0..n_rows {
@@ -314,7 +327,7 @@ impl UsageSweep {
             self.order[*next] = row;
             *next += 1;
         }
-        if !is_exact(rows) {
+        if !is_exact {
             let mut start = 0;
             for &end in &self.ends {
                 self.order[start..end].sort_unstable_by(|&a, &b| by_content(rows, a as usize, b as usize));
@@ -333,7 +346,7 @@ impl UsageSweep {
     ) -> Option<UsageWindow<'_>> {
         let end = self.ends.get(index).copied().unwrap_or(self.seen);
         for at in self.seen..end {
-            self.remember(rows, self.order[at] as usize);
+            self.remember(rows, self.order.get(at).map_or(at, |&row| row as usize));
         }
         self.seen = self.seen.max(end);
         let (first, last) = self.span?;

@@ -8,6 +8,7 @@ mod bytes;
 mod columns;
 mod fact;
 mod names;
+mod narrow;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ pub(crate) use columns::{NO_USER, UsageColumns, UsageRows};
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{EventUses, Memo, UsageRow, user_hash};
+pub(crate) use usage::{Chosen, EventUses, Memo, NOBODY, Rows, UsageRow, Whose, channel_number, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ pub(crate) struct Packer {
     n_blocks: u64,
     usage: Vec<Option<usage::Encoder>>,
     facts: Vec<Vec<u8>>,
-    /// Where a fact is put together.
+    /// Where a fact or a block of usage is put together.
     room: Vec<u8>,
 }
 
@@ -206,29 +207,38 @@ impl StoreBuilder {
 }
 
 impl Packer {
-    /// Adds a row of usage; the memos serve the next rows of its account and its user.
-    #[inline]
+    /// Adds rows of usage, all of accounts of the part.
     pub(crate) fn usage(
         &mut self,
-        place: Place,
-        row: &UsageRow,
-        account: &mut Memo,
-        user: &mut Memo,
+        part: usize,
+        rows: &Rows,
+        whose: &mut Whose<'_>,
+        chosen: Chosen<'_>,
     ) -> Result<(), StoreError> {
-        let encoder = match &mut self.usage[place.part] {
-            Some(encoder) => encoder,
-            none => {
-                self.n_blocks += 1;
-                none.insert(usage::Encoder::new(self.n_blocks))
-            }
-        };
-        encoder.push(place.code, row, account, user);
-        if encoder.n_bytes() > self.block_bytes {
-            self.n_blocks += 1;
-            let (accounts, bytes) = (encoder.accounts(), encoder.finish(self.n_blocks));
-            self.keep(place.part, BlockKind::Usage, accounts, bytes)?;
+        for some in chosen.pieces(usage::ROWS_AT_A_TIME) {
+            self.encoder(part).push_all(rows, whose, &some);
+            self.hand_over_full(part)?;
         }
         Ok(())
+    }
+
+    fn encoder(&mut self, part: usize) -> &mut usage::Encoder {
+        self.usage[part].get_or_insert_with(|| {
+            self.n_blocks += 1;
+            usage::Encoder::new(self.n_blocks)
+        })
+    }
+
+    /// Hands the block over that usage of the part has come to, once it is large enough.
+    fn hand_over_full(&mut self, part: usize) -> Result<(), StoreError> {
+        let n_rows = self.block_bytes / usage::ROW_BYTES;
+        let Some(encoder) = self.usage[part].as_mut().filter(|encoder| encoder.n_rows() > n_rows) else {
+            return Ok(());
+        };
+        self.n_blocks += 1;
+        let accounts = encoder.accounts();
+        encoder.finish(self.n_blocks, &mut self.room);
+        self.keep(part, BlockKind::Usage, accounts, &self.room)
     }
 
     /// Adds a fact.
@@ -245,13 +255,15 @@ impl Packer {
                 value: row.value,
                 channel: row.channel,
             };
-            return self.usage(place, &packed, &mut Memo::default(), &mut Memo::default());
+            self.encoder(place.part).push(place.code, &packed);
+            return self.hand_over_full(place.part);
         }
         let bytes = &mut self.facts[place.part];
         fact::append(bytes, &mut self.room, place.code, fact)?;
         if bytes.len() > self.block_bytes {
-            let bytes = std::mem::take(bytes);
-            self.keep(place.part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
+            let bytes = &self.facts[place.part];
+            self.keep(place.part, BlockKind::Facts, fact::accounts(bytes)?, bytes)?;
+            self.facts[place.part].clear();
         }
         Ok(())
     }
@@ -259,12 +271,14 @@ impl Packer {
     /// Hands everything over.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         for part in 0..self.usage.len() {
-            if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
-                self.keep(part, BlockKind::Usage, encoder.accounts(), encoder.finish(0))?;
+            if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_rows() > 0) {
+                let accounts = encoder.accounts();
+                encoder.finish(0, &mut self.room);
+                self.keep(part, BlockKind::Usage, accounts, &self.room)?;
             }
             let bytes = std::mem::take(&mut self.facts[part]);
             if !bytes.is_empty() {
-                self.keep(part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
+                self.keep(part, BlockKind::Facts, fact::accounts(&bytes)?, &bytes)?;
             }
         }
         Ok(())
@@ -275,7 +289,7 @@ impl Packer {
         part: usize,
         kind: BlockKind,
         accounts: Box<[u32]>,
-        bytes: Vec<u8>,
+        bytes: &[u8],
     ) -> Result<(), StoreError> {
         let block = Block { at: self.at, kind, accounts, kept: self.store.space.keep(bytes)? };
         let mut blocks = self.store.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
