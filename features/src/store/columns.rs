@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
+use super::block::{MOST_ROWS, Packed, channel_of};
 use super::bytes::Damaged;
 use super::narrow::Span;
-use super::usage::{MOST_ROWS, Packed, channel_of};
 use crate::history::{Channel, Text, Usage};
 use crate::time::Timestamp;
 

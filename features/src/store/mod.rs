@@ -4,6 +4,7 @@
 //! What every snapshot asks for (contracts, their events, attributes, labels) stays in [`AccountFacts`]; all
 //! else a history has comes here as it is read. A range of accounts is taken out as a whole by `Store::load`.
 
+mod block;
 mod bytes;
 mod columns;
 mod fact;
@@ -20,12 +21,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::history::{AccountFacts, Text};
+pub(crate) use block::EventUses;
 use bytes::Damaged;
 pub(crate) use columns::{NO_USER, UsageColumns, UsageRows};
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{Chosen, EventUses, Memo, NOBODY, Rows, UsageRow, Whose, channel_number, user_hash};
+pub(crate) use usage::{Chosen, Memo, NOBODY, Rows, UsageRow, Whose, channel_number, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]
@@ -324,7 +326,7 @@ impl Store {
         let accounts = self.ranges[part].clone();
         let blocks = self.parts[part].iter().filter(|block| block.kind == BlockKind::Usage);
         let blocks = blocks.map(|block| self.space.read(&block.kept)).collect::<Result<Vec<_>, _>>()?;
-        let by_code = usage::event_uses(&blocks, |code| self.account_in(&accounts, code), self.events.len())?;
+        let by_code = block::event_uses(&blocks, |code| self.account_in(&accounts, code), self.events.len())?;
         let mut uses = vec![EventUses::default(); self.events.len()];
         for (code, of_code) in by_code.into_iter().enumerate() {
             uses[self.event_of_code[code] as usize] = of_code;

@@ -384,7 +384,7 @@ mod tests {
             let mut times = Times::default();
             times.set(&numbers[..cut.index(n + 1)]);
             numbers[cut.index(n + 1)..].iter().for_each(|number| times.push(*number));
-            let small: Vec<u32> = numbers.iter().map(|number| *number as u32).collect();
+            let small: Vec<u32> = numbers.iter().map(|number| number.cast_unsigned().to_le_bytes()).map(|[a, b, c, d, ..]| u32::from_le_bytes([a, b, c, d])).collect();
             let of_small: Vec<i64> = small.iter().copied().map(i64::from).collect();
             let (mut bytes, mut bytes_of_small) = (Vec::new(), Vec::new());
             times.put(&mut bytes);

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::block::event_uses;
 use super::bytes::Damaged;
 use super::columns::UsageColumns;
 use super::narrow::Times;
-use super::usage::{Encoder, channel_number, event_uses};
+use super::usage::{Encoder, channel_number};
 use super::{Chosen, Memo, NOBODY, Packer, Rows, Store, StoreBuilder, UsageRow, Whose, fact, user_hash};
 use crate::history::{AccountFacts, Channel, FieldChange, History, Survey, SurveyKind, Text, Ticket, Usage};
 use crate::store::Fact;
@@ -146,7 +147,7 @@ fn pack_columns(builder: &Arc<StoreBuilder>, packer: &mut Packer, rows: &[Row]) 
     known.sort_unstable();
     known.dedup();
     let hashes: Vec<_> = known.iter().map(|user| Some(user_hash(user))).collect();
-    let position = |user: &Text| known.binary_search(user).map_or(NOBODY, |at| at as u32);
+    let position = |user: &Text| known.binary_search(user).map_or(NOBODY, |at| u32::try_from(at).unwrap());
     let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
     let column = |of: fn(&Usage) -> f64| rows.iter().map(|(_, row)| of(row)).collect::<Vec<f64>>();
     let is_daily = rows.iter().any(|(_, row)| row.count.to_bits() != 1.0_f64.to_bits());
@@ -178,8 +179,10 @@ fn pack_columns(builder: &Arc<StoreBuilder>, packer: &mut Packer, rows: &[Row]) 
     let part_of = |row: usize| places[rows[row].0 as usize].unwrap().part;
     let parts: BTreeSet<usize> = (0..rows.len()).map(part_of).collect();
     for part in parts.iter().copied() {
-        let own: Vec<u32> =
-            (0..rows.len()).filter(|&row| part_of(row) == part).map(|row| row as u32).collect();
+        let own: Vec<u32> = (0..rows.len())
+            .filter(|&row| part_of(row) == part)
+            .map(|row| u32::try_from(row).unwrap())
+            .collect();
         let all = own.len() == rows.len();
         let chosen = if all { Chosen::InARow(0..rows.len()) } else { Chosen::At(&own) };
         packer.usage(part, &columns, &mut whose, chosen).unwrap();
