@@ -4,26 +4,13 @@
 //! The sweep keeps a grid of days that only grows as rows become known, late ones included; a window is a slice
 //! of the grid, so that an observation costs what its windows hold and not what happened in them.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
+use super::usage_days::{DAYS, Daily, Days, Sets};
 use crate::history::Channel;
 use crate::store::{NO_USER, UsageRows};
 use crate::time::{DAY, Timestamp};
-
-/// Days that a window looks back.
-pub(super) const DAYS: usize = 180;
-
-/// A number for each of the last days, by age: 0 is the day before the observation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Daily<'a>(&'a [f64]);
-
-/// A set of the last days, by age.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Days<'a> {
-    words: &'a [u64],
-    /// Where age 0 begins: the number of days of the grid before the observation.
-    edge: usize,
-}
 
 /// One event's use.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +35,7 @@ pub(super) struct NamedUse<'a> {
 }
 
 /// Usage as known at an observation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct UsageWindow<'a> {
     pub(super) as_of: Timestamp,
     pub(super) count: Daily<'a>,
@@ -62,6 +49,8 @@ pub(super) struct UsageWindow<'a> {
     pub(super) knows: Knows,
     sweep: &'a UsageSweep,
     edge: usize,
+    users: OnceCell<Sets>,
+    events: OnceCell<Sets>,
 }
 
 /// Which optional columns of usage the account's rows have filled so far.
@@ -133,70 +122,6 @@ const UNSEEN: u32 = u32::MAX;
 /// Sums of whole numbers below this are exact in any order.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-impl Daily<'_> {
-    /// The sum over `ages`: four sums side by side, whatever the ages, so that equal days give equal bits.
-    #[inline]
-    pub(super) fn sum(&self, ages: Range<usize>) -> f64 {
-        let (four, rest) = self.of(ages).as_chunks::<4>();
-        let mut sums = [0.0; 4];
-        for days in four {
-            for (sum, day) in sums.iter_mut().zip(days) {
-                *sum += day;
-            }
-        }
-        (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().sum::<f64>()
-    }
-
-    /// The days of `ages` with more than 0.
-    #[inline]
-    pub(super) fn days(&self, ages: Range<usize>) -> usize {
-        self.of(ages).iter().filter(|&&sum| sum > 0.0).count()
-    }
-
-    /// The largest of `ages`, at least 0.
-    pub(super) fn max(&self, ages: Range<usize>) -> f64 {
-        self.of(ages).iter().copied().fold(0.0, f64::max)
-    }
-
-    /// The number of the day of that age.
-    #[inline]
-    pub(super) fn at(&self, age: usize) -> f64 {
-        self.0[self.0.len() - 1 - age]
-    }
-
-    /// The days of `ages`, the earliest first.
-    #[inline]
-    pub(super) fn of(&self, ages: Range<usize>) -> &[f64] {
-        &self.0[self.0.len() - ages.end..self.0.len() - ages.start]
-    }
-}
-
-impl Days<'_> {
-    /// The number of days of `ages` in the set.
-    #[inline]
-    pub(super) fn count(&self, ages: Range<usize>) -> usize {
-        self.masked(ages).map(|word| word.count_ones() as usize).sum()
-    }
-
-    /// Whether any day of `ages` is in the set.
-    #[inline]
-    pub(super) fn any(&self, ages: Range<usize>) -> bool {
-        self.masked(ages).any(|word| word != 0)
-    }
-
-    #[inline]
-    fn masked(&self, ages: Range<usize>) -> impl Iterator<Item = u64> {
-        let (start, end) = (self.edge - ages.end, self.edge - ages.start);
-        let (first, last) = (start / 64, end.div_ceil(64));
-        self.words[first..last].iter().enumerate().map(move |(index, word)| {
-            let at = (first + index) * 64;
-            let above = if start > at { u64::MAX << (start - at) } else { u64::MAX };
-            let below = if end < at + 64 { u64::MAX >> (at + 64 - end) } else { u64::MAX };
-            word & above & below
-        })
-    }
-}
-
 impl<'a> UsageWindow<'a> {
     /// Usage through `channels` within `ages`; NaN where the account never used any of them so far.
     pub(super) fn through(&self, channels: &[Channel], ages: Range<usize>) -> f64 {
@@ -210,18 +135,24 @@ impl<'a> UsageWindow<'a> {
         (self.as_of.days_since(self.first) / 7.0).max(1.0)
     }
 
-    /// The days of each user.
-    pub(super) fn users(&self) -> impl Iterator<Item = Days<'a>> {
+    /// The days of the users.
+    pub(super) fn users(&self) -> &Sets {
+        self.users.get_or_init(|| Sets::of(self.days_of(&self.sweep.user_days)))
+    }
+
+    /// The days of the events.
+    pub(super) fn event_days(&self) -> &Sets {
+        self.events.get_or_init(|| Sets::of(self.days_of(&self.sweep.event_days)))
+    }
+
+    fn days_of(&self, sets: &'a [u64]) -> impl Iterator<Item = Days<'a>> {
         let edge = self.edge;
-        self.sweep.user_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge })
+        sets.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge })
     }
 
     /// Every event used so far.
     pub(super) fn events(&self) -> impl Iterator<Item = EventUse<'a>> {
-        let edge = self.edge;
-        let days =
-            self.sweep.event_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge });
-        let spans = self.sweep.spans.iter().zip(days);
+        let spans = self.sweep.spans.iter().zip(self.days_of(&self.sweep.event_days));
         spans.filter_map(|(span, days)| span.map(|(first, _)| EventUse { days, first: Timestamp(first) }))
     }
 
@@ -363,6 +294,8 @@ impl UsageSweep {
             knows: self.knows,
             sweep: self,
             edge,
+            users: OnceCell::new(),
+            events: OnceCell::new(),
         })
     }
 
