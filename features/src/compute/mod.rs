@@ -17,6 +17,7 @@ mod relationship;
 mod rows;
 mod sweep;
 mod usage;
+mod usage_days;
 mod usage_people;
 mod usage_rhythm;
 mod usage_window;

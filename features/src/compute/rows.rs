@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::plan::{Column, Plan};
-use super::usage_window::{Sweeping, UsageSweep, UsageWindow};
+use super::usage_window::{Sweeping, UsageSweep};
 use super::view::View;
 use super::{Key, Whole};
 use crate::history::{AccountFacts, Candidate};
@@ -27,6 +27,8 @@ pub(super) struct Kernel {
     usage: UsageSweep,
     /// Positions of the keys of one time of day, by observation time.
     order: Vec<usize>,
+    /// The numbers of the account's rows, row by row: they go to their columns together.
+    numbers: Vec<f64>,
 }
 
 impl Kernel {
@@ -47,12 +49,14 @@ impl Kernel {
         self.order.sort_by_key(|&at| (phase(keys[at]), keys[at].as_of));
         let start = columns.first().map_or(0, Values::n_rows);
         for column in columns.iter_mut() {
-            match column {
-                Values::Number(values) => values.resize(start + keys.len(), f64::NAN),
-                Values::Text(values) => values.resize(start + keys.len(), None),
+            if let Values::Text(values) = column {
+                values.resize(start + keys.len(), None);
             }
         }
-        let Self { usage, order } = self;
+        let Self { usage, order, numbers } = self;
+        let n_columns = columns.len();
+        numbers.clear();
+        numbers.resize(keys.len() * n_columns, f64::NAN);
         for of_phase in order.chunk_by(|&a, &b| phase(keys[a]) == phase(keys[b])) {
             let mut as_ofs: Vec<Timestamp> = of_phase.iter().map(|&at| keys[at].as_of).collect();
             as_ofs.dedup();
@@ -64,27 +68,26 @@ impl Kernel {
                 let key = keys[at];
                 let index = as_ofs.partition_point(|as_of| *as_of < key.as_of);
                 let window = if has_usage { usage.at(&account.usage, index, key.as_of) } else { None };
-                fill(&account.facts, key, window, plan, whole, start + at, columns);
+                let view = View::at(&account.facts, key.as_of, key.subscription_id.as_ref(), window, whole);
+                let numbers = &mut numbers[at * n_columns..][..n_columns];
+                fill(&view, plan, numbers, start + at, columns);
+            }
+        }
+        for (at, column) in columns.iter_mut().enumerate() {
+            if let Values::Number(values) = column {
+                values.extend(numbers.iter().skip(at).step_by(n_columns));
             }
         }
     }
 }
 
-fn fill(
-    facts: &AccountFacts,
-    key: &Key,
-    window: Option<UsageWindow<'_>>,
-    plan: &Plan,
-    whole: &Whole<'_>,
-    row: usize,
-    columns: &mut [Values],
-) {
-    let view = View::at(facts, key.as_of, key.subscription_id.as_ref(), window, whole);
-    for (column, values) in plan.columns.iter().zip(columns) {
+/// Fills a row: its `numbers`, and its texts at `row` of the columns.
+fn fill(view: &View<'_>, plan: &Plan, numbers: &mut [f64], row: usize, columns: &mut [Values]) {
+    for ((column, values), value) in plan.columns.iter().zip(columns).zip(numbers) {
         match values {
             // Adding zero turns -0.0, the sum of nothing, into 0.0: equal values then have equal bits.
-            Values::Number(values) => values[row] = number(column, &view) + 0.0,
-            Values::Text(values) => values[row] = text(column, plan, &view),
+            Values::Number(_) => *value = number(column, view) + 0.0,
+            Values::Text(values) => values[row] = text(column, plan, view),
         }
     }
 }

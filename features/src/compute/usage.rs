@@ -164,7 +164,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "events",
         LowersRisk,
         "Distinct events used on at least 3 of the last 28 days.",
-        |u| number(u.events().filter(|event| event.days.count(0..28) >= 3).count()),
+        |u| number(u.event_days().regular(3)),
     ),
     usage(
         "days_since_new_event",
@@ -198,7 +198,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "events",
         RaisesRisk,
         "Events used in the 62 days before the last 28 and not since.",
-        |u| number(u.events().filter(|e| e.days.any(28..90) && !e.days.any(0..28)).count()),
+        |u| distinct(u, 28..90) - number(u.event_days().within_both(&(28..90), &(0..28))),
     ),
     usage("value_7d", "value", LowersRisk, "Sum of the quantities that events carry, last 7 days.", |u| {
         valued(u, 0..7)
@@ -226,7 +226,7 @@ pub(super) const FEATURES: &[Declared] = &[
 ];
 
 fn distinct(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
-    number(usage.events().filter(|event| event.days.any(ages.clone())).count())
+    number(usage.event_days().within(&ages))
 }
 
 fn valued(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {

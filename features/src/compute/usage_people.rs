@@ -46,7 +46,7 @@ pub(super) const FEATURES: &[Declared] = &[
         "share",
         LowersRisk,
         "Mean daily users over the last 28 days, for each distinct user of them (DAU/MAU).",
-        |u| ratio(user_days(u, 0..28) / 28.0, users(u, 0..28)),
+        |u| ratio(user_days(u) / 28.0, users(u, 0..28)),
     ),
     usage(
         "weekly_stickiness_28d",
@@ -77,17 +77,14 @@ pub(super) const FEATURES: &[Declared] = &[
         |u| users(u, 0..28) - both(u, 0..28, 28..180),
     ),
     usage("regular_users_28d", "users", LowersRisk, "Users on at least 8 of the last 28 days.", |u| {
-        if u.knows.users { number(u.users().filter(|days| days.count(0..28) >= 8).count()) } else { f64::NAN }
+        if u.knows.users { number(u.users().regular(8)) } else { f64::NAN }
     }),
     usage(
         "top_user_share_28d",
         "share",
         RaisesRisk,
         "Share of the days of use of all users in the last 28 days that are those of the busiest one.",
-        |u| {
-            let most = u.users().map(|days| days.count(0..28)).max().unwrap_or(0);
-            ratio(number(most), user_days(u, 0..28))
-        },
+        |u| ratio(number(u.users().most_days()), user_days(u)),
     ),
     Declared::number(
         ("seats_active_share_28d", "share", "Distinct users in the last 28 days for each seat bought."),
@@ -105,26 +102,26 @@ fn users(usage: &UsageWindow<'_>, ages: Range<usize>) -> f64 {
     if !usage.knows.users {
         return f64::NAN;
     }
-    number(usage.users().filter(|days| days.any(ages.clone())).count())
+    number(usage.users().within(&ages))
 }
 
-/// The sum over users of their days of use.
-fn user_days(usage: &UsageWindow<'_>, ages: Range<usize>) -> f64 {
+/// The sum over users of their days of use within the last 28.
+fn user_days(usage: &UsageWindow<'_>) -> f64 {
     if !usage.knows.users {
         return f64::NAN;
     }
-    number(usage.users().map(|days| days.count(ages.clone())).sum())
+    number(usage.users().days())
 }
 
 /// Users with days of use in both.
 fn both(usage: &UsageWindow<'_>, some: Range<usize>, others: Range<usize>) -> f64 {
-    number(usage.users().filter(|days| days.any(some.clone()) && days.any(others.clone())).count())
+    number(usage.users().within_both(&some, &others))
 }
 
 fn daily_users(usage: &UsageWindow<'_>) -> f64 {
     let days = number(usage.count.days(0..28));
     if usage.knows.users {
-        ratio(user_days(usage, 0..28), days)
+        ratio(user_days(usage), days)
     } else if usage.knows.active_users {
         ratio(usage.active_users.sum(0..28), days)
     } else {

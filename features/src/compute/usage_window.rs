@@ -4,26 +4,13 @@
 //! The sweep keeps a grid of days that only grows as rows become known, late ones included; a window is a slice
 //! of the grid, so that an observation costs what its windows hold and not what happened in them.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
+use super::usage_days::{DAYS, Daily, Days, Sets};
 use crate::history::Channel;
 use crate::store::{NO_USER, UsageRows};
 use crate::time::{DAY, Timestamp};
-
-/// Days that a window looks back.
-pub(super) const DAYS: usize = 180;
-
-/// A number for each of the last days, by age: 0 is the day before the observation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Daily<'a>(&'a [f64]);
-
-/// A set of the last days, by age.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Days<'a> {
-    words: &'a [u64],
-    /// Where age 0 begins: the number of days of the grid before the observation.
-    edge: usize,
-}
 
 /// One event's use.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +35,7 @@ pub(super) struct NamedUse<'a> {
 }
 
 /// Usage as known at an observation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct UsageWindow<'a> {
     pub(super) as_of: Timestamp,
     pub(super) count: Daily<'a>,
@@ -62,6 +49,8 @@ pub(super) struct UsageWindow<'a> {
     pub(super) knows: Knows,
     sweep: &'a UsageSweep,
     edge: usize,
+    users: OnceCell<Sets>,
+    events: OnceCell<Sets>,
 }
 
 /// Which optional columns of usage the account's rows have filled so far.
@@ -99,9 +88,9 @@ pub(super) struct UsageSweep {
     events: Vec<u32>,
     /// The account's events that have features of their own: for each its position among the named.
     slots: Vec<Option<usize>>,
-    /// The rows in the order in which they become known.
+    /// The rows in the order in which they become known; empty where they stand so.
     order: Vec<u32>,
-    /// Where in `order` the rows begin that become known only after each observation.
+    /// Where in this order the rows begin that become known only after each observation.
     ends: Vec<usize>,
     seen: usize,
     span: Option<(i64, i64)>,
@@ -133,70 +122,6 @@ const UNSEEN: u32 = u32::MAX;
 /// Sums of whole numbers below this are exact in any order.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-impl Daily<'_> {
-    /// The sum over `ages`: four sums side by side, whatever the ages, so that equal days give equal bits.
-    #[inline]
-    pub(super) fn sum(&self, ages: Range<usize>) -> f64 {
-        let (four, rest) = self.of(ages).as_chunks::<4>();
-        let mut sums = [0.0; 4];
-        for days in four {
-            for (sum, day) in sums.iter_mut().zip(days) {
-                *sum += day;
-            }
-        }
-        (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().sum::<f64>()
-    }
-
-    /// The days of `ages` with more than 0.
-    #[inline]
-    pub(super) fn days(&self, ages: Range<usize>) -> usize {
-        self.of(ages).iter().filter(|&&sum| sum > 0.0).count()
-    }
-
-    /// The largest of `ages`, at least 0.
-    pub(super) fn max(&self, ages: Range<usize>) -> f64 {
-        self.of(ages).iter().copied().fold(0.0, f64::max)
-    }
-
-    /// The number of the day of that age.
-    #[inline]
-    pub(super) fn at(&self, age: usize) -> f64 {
-        self.0[self.0.len() - 1 - age]
-    }
-
-    /// The days of `ages`, the earliest first.
-    #[inline]
-    pub(super) fn of(&self, ages: Range<usize>) -> &[f64] {
-        &self.0[self.0.len() - ages.end..self.0.len() - ages.start]
-    }
-}
-
-impl Days<'_> {
-    /// The number of days of `ages` in the set.
-    #[inline]
-    pub(super) fn count(&self, ages: Range<usize>) -> usize {
-        self.masked(ages).map(|word| word.count_ones() as usize).sum()
-    }
-
-    /// Whether any day of `ages` is in the set.
-    #[inline]
-    pub(super) fn any(&self, ages: Range<usize>) -> bool {
-        self.masked(ages).any(|word| word != 0)
-    }
-
-    #[inline]
-    fn masked(&self, ages: Range<usize>) -> impl Iterator<Item = u64> {
-        let (start, end) = (self.edge - ages.end, self.edge - ages.start);
-        let (first, last) = (start / 64, end.div_ceil(64));
-        self.words[first..last].iter().enumerate().map(move |(index, word)| {
-            let at = (first + index) * 64;
-            let above = if start > at { u64::MAX << (start - at) } else { u64::MAX };
-            let below = if end < at + 64 { u64::MAX >> (at + 64 - end) } else { u64::MAX };
-            word & above & below
-        })
-    }
-}
-
 impl<'a> UsageWindow<'a> {
     /// Usage through `channels` within `ages`; NaN where the account never used any of them so far.
     pub(super) fn through(&self, channels: &[Channel], ages: Range<usize>) -> f64 {
@@ -210,18 +135,24 @@ impl<'a> UsageWindow<'a> {
         (self.as_of.days_since(self.first) / 7.0).max(1.0)
     }
 
-    /// The days of each user.
-    pub(super) fn users(&self) -> impl Iterator<Item = Days<'a>> {
+    /// The days of the users.
+    pub(super) fn users(&self) -> &Sets {
+        self.users.get_or_init(|| Sets::of(self.days_of(&self.sweep.user_days)))
+    }
+
+    /// The days of the events.
+    pub(super) fn event_days(&self) -> &Sets {
+        self.events.get_or_init(|| Sets::of(self.days_of(&self.sweep.event_days)))
+    }
+
+    fn days_of(&self, sets: &'a [u64]) -> impl Iterator<Item = Days<'a>> {
         let edge = self.edge;
-        self.sweep.user_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge })
+        sets.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge })
     }
 
     /// Every event used so far.
     pub(super) fn events(&self) -> impl Iterator<Item = EventUse<'a>> {
-        let edge = self.edge;
-        let days =
-            self.sweep.event_days.chunks_exact(self.sweep.n_words).map(move |words| Days { words, edge });
-        let spans = self.sweep.spans.iter().zip(days);
+        let spans = self.sweep.spans.iter().zip(self.days_of(&self.sweep.event_days));
         spans.filter_map(|(span, days)| span.map(|(first, _)| EventUse { days, first: Timestamp(first) }))
     }
 
@@ -299,14 +230,27 @@ impl UsageSweep {
             }
             near
         };
+        let (mut last, mut is_in_order) = (0, true);
         for &visible_at in rows.visible_at {
-            self.ends[bucket_of(visible_at)] += 1;
+            let bucket = bucket_of(visible_at);
+            self.ends[bucket] += 1;
+            is_in_order &= last <= bucket;
+            last = bucket;
+        }
+        let is_exact = is_exact(rows);
+        self.order.clear();
+        if is_in_order && is_exact {
+            let mut end = 0;
+            for of_bucket in &mut self.ends {
+                end += *of_bucket;
+                *of_bucket = end;
+            }
+            return;
         }
         let mut start = 0;
         for end in &mut self.ends {
             (*end, start) = (start, start + *end);
         }
-        self.order.clear();
         self.order.resize(rows.event.len(), 0);
         // Here `ends` holds where each bucket's next row goes; afterwards, where it ends.
         for row in 0..n_rows {
@@ -314,7 +258,7 @@ impl UsageSweep {
             self.order[*next] = row;
             *next += 1;
         }
-        if !is_exact(rows) {
+        if !is_exact {
             let mut start = 0;
             for &end in &self.ends {
                 self.order[start..end].sort_unstable_by(|&a, &b| by_content(rows, a as usize, b as usize));
@@ -333,7 +277,7 @@ impl UsageSweep {
     ) -> Option<UsageWindow<'_>> {
         let end = self.ends.get(index).copied().unwrap_or(self.seen);
         for at in self.seen..end {
-            self.remember(rows, self.order[at] as usize);
+            self.remember(rows, self.order.get(at).map_or(at, |&row| row as usize));
         }
         self.seen = self.seen.max(end);
         let (first, last) = self.span?;
@@ -350,6 +294,8 @@ impl UsageSweep {
             knows: self.knows,
             sweep: self,
             edge,
+            users: OnceCell::new(),
+            events: OnceCell::new(),
         })
     }
 

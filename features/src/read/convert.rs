@@ -256,6 +256,10 @@ fn money(cells: &Cells, n_rows: usize, range: Range, spelling: &Spelling, bad: &
 
 fn word(cells: &Cells, row: usize, words: &[&'static str]) -> Result<Option<usize>, Reason> {
     let Some(text) = cells.text(row) else { return Ok(None) };
+    // As the contract spells it, the usual case.
+    if let Some(position) = words.iter().position(|word| **word == *text) {
+        return Ok(Some(position));
+    }
     let normal = text.to_lowercase().replace([' ', '-'], "_");
     match words.iter().position(|word| **word == *normal) {
         Some(position) => Ok(Some(position)),

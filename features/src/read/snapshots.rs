@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use foldhash::fast::FixedState;
+
 use crate::history::Text;
 use crate::time::Timestamp;
 
@@ -44,7 +46,15 @@ pub fn snapshots_file(path: &Path) -> Result<Vec<SnapshotRequest>, ReadError> {
         findings.problem(file.problem(Reason::WhichLabel(labels.clone())));
     }
     let mut interner = Interner::default();
-    let mut text = |cells: &Cells, row| Ok(cells.text(row).map(|text| interner.text(&text)));
+    // Rows of one account usually stand together.
+    let mut last: Option<Text> = None;
+    let mut text = |cells: &Cells, row| {
+        let Some(text) = cells.text(row) else { return Ok(None) };
+        if last.as_ref().is_none_or(|last| **last != *text) {
+            last = Some(interner.text(&text));
+        }
+        Ok(last.clone())
+    };
     let accounts = file.values("account_id", &mut findings, &mut text);
     let as_of = file.values("as_of", &mut findings, time);
     let started_at = file.values("started_at", &mut findings, time);
@@ -54,7 +64,7 @@ pub fn snapshots_file(path: &Path) -> Result<Vec<SnapshotRequest>, ReadError> {
         Ok(boolean(cells, row)?.map(|churned| f64::from(u8::from(churned))))
     });
     let at = |times: &[Option<Timestamp>], row: usize| times.get(row).copied().flatten();
-    let mut seen = HashMap::new();
+    let mut seen = HashMap::with_capacity_and_hasher(accounts.len(), FixedState::default());
     let mut requests = Vec::with_capacity(accounts.len());
     for (row, account_id) in accounts.into_iter().enumerate() {
         let (Some(account_id), Some(as_of)) = (account_id, at(&as_of, row)) else { continue };

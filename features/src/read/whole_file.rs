@@ -143,7 +143,7 @@ impl WholeFile {
                 continue;
             };
             for (line, (cells, row)) in self.cells(position).enumerate() {
-                if cells.text(row).is_none() {
+                if cells.is_missing(row) {
                     findings.problem(self.in_column(name, Some(line), Reason::ValueMissing));
                 }
             }

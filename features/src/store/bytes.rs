@@ -35,62 +35,6 @@ fn sevens(word: u64) -> u64 {
     (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
 }
 
-/// The reverse of [`sevens`], for numbers of at most 56 bits.
-#[inline]
-fn eights(number: u64) -> u64 {
-    let fours = (number & 0x0fff_ffff) | ((number & 0x00ff_ffff_f000_0000) << 4);
-    let pairs = (fours & 0x0000_3fff_0000_3fff) | ((fours & 0x0fff_c000_0fff_c000) << 2);
-    (pairs & 0x007f_007f_007f_007f) | ((pairs & 0x3f80_3f80_3f80_3f80) << 1)
-}
-
-/// A few numbers put together before they join their block: one check of its room for all of them.
-pub(super) struct Few {
-    bytes: [u8; 72],
-    n: usize,
-}
-
-impl Few {
-    pub(super) fn new() -> Self {
-        Self { bytes: [0; 72], n: 0 }
-    }
-
-    /// As [`put`]; there is room for six numbers. Without a branch for each byte: lengths are hard to foresee.
-    #[inline]
-    pub(super) fn put(&mut self, number: u64) {
-        if number >> 56 != 0 {
-            return self.put_long(number);
-        }
-        let n_bytes = (70 - (number | 1).leading_zeros() as usize) / 7;
-        let more = 0x0080_8080_8080_8080 & ((1 << (8 * (n_bytes - 1))) - 1);
-        if let Some(free) = self.bytes.get_mut(self.n..).and_then(<[u8]>::first_chunk_mut) {
-            *free = (eights(number) | more).to_le_bytes();
-            self.n += n_bytes;
-        }
-    }
-
-    #[cold]
-    fn put_long(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.byte(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.byte(number.to_le_bytes()[0]);
-    }
-
-    #[inline]
-    pub(super) fn byte(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(self.n) {
-            *free = byte;
-            self.n += 1;
-        }
-    }
-
-    #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.n]
-    }
-}
-
 impl<'a> Reader<'a> {
     /// The reverse of [`put`].
     #[inline]
@@ -149,12 +93,6 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Ok(taken)
     }
-
-    pub(super) fn eight(&mut self) -> Result<[u8; 8], Damaged> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(Damaged)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
 }
 
 #[cfg(test)]
@@ -174,16 +112,6 @@ mod tests {
             }
             prop_assert_eq!(reader.number(), Err(Damaged));
             prop_assert_eq!(unzigzag(zigzag(signed)), signed);
-        }
-
-        #[test]
-        fn a_few_are_put_as_one_by_one(numbers in proptest::collection::vec(any::<u64>(), 0..6), bits in 0_u32..64) {
-            let (mut bytes, mut few) = (Vec::new(), Few::new());
-            for number in numbers {
-                put(&mut bytes, number >> bits);
-                few.put(number >> bits);
-            }
-            prop_assert_eq!(few.bytes(), bytes);
         }
 
         #[test]

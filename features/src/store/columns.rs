@@ -6,10 +6,9 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
-use super::bytes::{Damaged, unzigzag};
-use super::usage::{
-    CHANNEL_SHIFT, CHANNELS, HAS_USER, HAS_VALUE, Header, IS_DAILY, KNOWN_LATER, SAME_ACCOUNT, read_float,
-};
+use super::block::{MOST_ROWS, Packed, channel_of};
+use super::bytes::Damaged;
+use super::narrow::Span;
 use crate::history::{Channel, Text, Usage};
 use crate::time::Timestamp;
 
@@ -83,10 +82,10 @@ impl UsageColumns {
         account_of: impl Fn(u32) -> Option<usize>,
         event_of_code: &[u32],
     ) -> Result<(), Damaged> {
-        let headers = blocks.iter().map(|bytes| Header::read(bytes, &account_of));
-        let headers = headers.collect::<Result<Vec<_>, _>>()?;
+        let packed = blocks.iter().map(|bytes| Packed::read(bytes, &account_of));
+        let packed = packed.collect::<Result<Vec<_>, _>>()?;
         let mut n_rows = vec![0_usize; self.of.len()];
-        for listed in headers.iter().flat_map(|header| &header.accounts) {
+        for listed in packed.iter().flat_map(|packed| &packed.lists.accounts) {
             let of_account = n_rows.get_mut(listed.account).ok_or(Damaged)?;
             *of_account = of_account.checked_add(listed.n_rows).ok_or(Damaged)?;
         }
@@ -98,8 +97,8 @@ impl UsageColumns {
             *of = start..total;
             next.push(start);
         }
-        // A row takes two bytes at least: a damaged count must not ask for all memory.
-        if total > blocks.iter().map(|bytes| bytes.len()).sum() {
+        // A damaged count must not ask for all memory.
+        if total > blocks.len().saturating_mul(MOST_ROWS) {
             return Err(Damaged);
         }
         self.occurred_at.resize(total, 0);
@@ -108,67 +107,81 @@ impl UsageColumns {
         self.user.resize(total, NO_USER);
         self.value.resize(total, f64::NAN);
         self.channel.resize(total, None);
+        if packed.iter().any(|packed| !(packed.count.is_empty() && packed.active_users.is_empty())) {
+            self.count.resize(total, 1.0);
+            self.active_users.resize(total, f64::NAN);
+        }
         let mut users: HashMap<(u32, u64), u32, FixedState> = HashMap::default();
-        for header in headers {
-            self.read_rows(header, &mut next, &mut users, event_of_code)?;
+        for packed in packed {
+            let spans = packed.spans(&mut next, |account| self.of[account].end)?;
+            self.take_out(&packed, &spans, event_of_code)?;
+            self.number_users(&packed, &spans, &mut users)?;
         }
         let is_exact = self.of.iter().zip(&next).all(|(of, next)| of.end == *next);
         if is_exact { Ok(()) } else { Err(Damaged) }
     }
 
-    fn read_rows(
+    /// Puts the columns of a block but users where `spans` say.
+    fn take_out(
         &mut self,
-        header: Header<'_>,
-        next: &mut [usize],
-        users: &mut HashMap<(u32, u64), u32, FixedState>,
+        packed: &Packed<'_>,
+        spans: &[Span],
         event_of_code: &[u32],
     ) -> Result<(), Damaged> {
-        let Header { accounts, users: hashes, rows: mut reader, .. } = header;
-        let hashes = hashes.as_chunks::<8>().0;
+        packed.occurred_at.spread(spans, &mut self.occurred_at, |time| time);
+        packed.later.spread(spans, &mut self.visible_at, |later| later);
+        for &Span { start, n_rows } in spans {
+            let times = self.occurred_at[start..][..n_rows].iter();
+            let later = &mut self.visible_at[start..][..n_rows];
+            later.iter_mut().zip(times).for_each(|(later, time)| *later = time.wrapping_add(*later));
+        }
+        let mut is_damaged = false;
+        packed.event.spread(spans, &mut self.event, |code| {
+            let event = usize::try_from(code).ok().and_then(|code| event_of_code.get(code).copied());
+            is_damaged |= event.is_none();
+            event.unwrap_or(0)
+        });
+        packed.channel.spread(spans, &mut self.channel, |number| {
+            let channel = channel_of(number);
+            is_damaged |= channel.is_none();
+            channel.flatten()
+        });
+        packed.value.spread(spans, &mut self.value);
+        packed.count.spread(spans, &mut self.count);
+        packed.active_users.spread(spans, &mut self.active_users);
+        if is_damaged { Err(Damaged) } else { Ok(()) }
+    }
+
+    /// Numbers the users of a block within their accounts.
+    fn number_users(
+        &mut self,
+        packed: &Packed<'_>,
+        spans: &[Span],
+        users: &mut HashMap<(u32, u64), u32, FixedState>,
+    ) -> Result<(), Damaged> {
+        let hashes = packed.lists.users;
+        packed.user.spread(spans, &mut self.user, |user| u32::try_from(user).unwrap_or(NO_USER));
         // The account and the number that each user of the block had last: nearly always those of its next row.
-        let mut known: Vec<(usize, u32)> = vec![(usize::MAX, 0); hashes.len()];
-        let (mut account, mut time) = (usize::MAX, 0_i64);
-        while !reader.0.is_empty() {
-            let flags = reader.byte()?;
-            if flags & SAME_ACCOUNT == 0 {
-                account = accounts.get(reader.length()?).ok_or(Damaged)?.account;
-            }
-            let at = *next.get(account).ok_or(Damaged)?;
-            if at >= self.of[account].end {
-                return Err(Damaged);
-            }
-            next[account] = at + 1;
-            time = time.wrapping_add(unzigzag(reader.number()?));
-            self.occurred_at[at] = time;
-            let later = if flags & KNOWN_LATER == 0 { 0 } else { unzigzag(reader.number()?) };
-            self.visible_at[at] = time.wrapping_add(later);
-            self.event[at] = *event_of_code.get(reader.length()?).ok_or(Damaged)?;
-            if flags & HAS_USER != 0 {
-                let position = reader.length()?;
-                let seen = known.get_mut(position).ok_or(Damaged)?;
-                if seen.0 != account {
-                    let n_users = &mut self.n_users[account];
-                    let key =
-                        (u32::try_from(account).map_err(|_| Damaged)?, u64::from_le_bytes(hashes[position]));
-                    let user = *users.entry(key).or_insert_with(|| {
+        let mut known: Vec<(u32, u32)> = vec![(u32::MAX, 0); hashes.len()];
+        for (&(at, _), &Span { start, n_rows }) in packed.runs.iter().zip(spans) {
+            let account = packed.lists.accounts.get(at).ok_or(Damaged)?.account;
+            let code = u32::try_from(account).map_err(|_| Damaged)?;
+            let n_users = &mut self.n_users[account];
+            for user in &mut self.user[start..][..n_rows] {
+                let Some(position) = user.checked_sub(1) else {
+                    *user = NO_USER;
+                    continue;
+                };
+                let seen = known.get_mut(position as usize).ok_or(Damaged)?;
+                if seen.0 != code {
+                    let hash = u64::from_le_bytes(hashes[position as usize]);
+                    let number = *users.entry((code, hash)).or_insert_with(|| {
                         *n_users += 1;
                         *n_users - 1
                     });
-                    *seen = (account, user);
+                    *seen = (code, number);
                 }
-                self.user[at] = seen.1;
-            }
-            if flags & HAS_VALUE != 0 {
-                self.value[at] = read_float(&mut reader)?;
-            }
-            self.channel[at] = *CHANNELS.get(usize::from(flags >> CHANNEL_SHIFT)).ok_or(Damaged)?;
-            if flags & IS_DAILY != 0 {
-                if self.count.is_empty() {
-                    self.count.resize(self.event.len(), 1.0);
-                    self.active_users.resize(self.event.len(), f64::NAN);
-                }
-                self.count[at] = read_float(&mut reader)?;
-                self.active_users[at] = read_float(&mut reader)?;
+                *user = seen.1;
             }
         }
         Ok(())

@@ -4,10 +4,12 @@
 //! What every snapshot asks for (contracts, their events, attributes, labels) stays in [`AccountFacts`]; all
 //! else a history has comes here as it is read. A range of accounts is taken out as a whole by `Store::load`.
 
+mod block;
 mod bytes;
 mod columns;
 mod fact;
 mod names;
+mod narrow;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -19,12 +21,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::history::{AccountFacts, Text};
+pub(crate) use block::EventUses;
 use bytes::Damaged;
 pub(crate) use columns::{NO_USER, UsageColumns, UsageRows};
 pub use fact::Fact;
 pub(crate) use names::{AccountNames, EventNames, Place};
 use space::{Kept, Space};
-pub(crate) use usage::{EventUses, Memo, UsageRow, user_hash};
+pub(crate) use usage::{Chosen, Memo, NOBODY, Rows, UsageRow, Whose, channel_number, user_hash};
 
 /// Packed facts of a history, by ranges of its accounts.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ pub(crate) struct Packer {
     n_blocks: u64,
     usage: Vec<Option<usage::Encoder>>,
     facts: Vec<Vec<u8>>,
-    /// Where a fact is put together.
+    /// Where a fact or a block of usage is put together.
     room: Vec<u8>,
 }
 
@@ -206,29 +209,38 @@ impl StoreBuilder {
 }
 
 impl Packer {
-    /// Adds a row of usage; the memos serve the next rows of its account and its user.
-    #[inline]
+    /// Adds rows of usage, all of accounts of the part.
     pub(crate) fn usage(
         &mut self,
-        place: Place,
-        row: &UsageRow,
-        account: &mut Memo,
-        user: &mut Memo,
+        part: usize,
+        rows: &Rows,
+        whose: &mut Whose<'_>,
+        chosen: Chosen<'_>,
     ) -> Result<(), StoreError> {
-        let encoder = match &mut self.usage[place.part] {
-            Some(encoder) => encoder,
-            none => {
-                self.n_blocks += 1;
-                none.insert(usage::Encoder::new(self.n_blocks))
-            }
-        };
-        encoder.push(place.code, row, account, user);
-        if encoder.n_bytes() > self.block_bytes {
-            self.n_blocks += 1;
-            let (accounts, bytes) = (encoder.accounts(), encoder.finish(self.n_blocks));
-            self.keep(place.part, BlockKind::Usage, accounts, bytes)?;
+        for some in chosen.pieces(usage::ROWS_AT_A_TIME) {
+            self.encoder(part).push_all(rows, whose, &some);
+            self.hand_over_full(part)?;
         }
         Ok(())
+    }
+
+    fn encoder(&mut self, part: usize) -> &mut usage::Encoder {
+        self.usage[part].get_or_insert_with(|| {
+            self.n_blocks += 1;
+            usage::Encoder::new(self.n_blocks)
+        })
+    }
+
+    /// Hands the block over that usage of the part has come to, once it is large enough.
+    fn hand_over_full(&mut self, part: usize) -> Result<(), StoreError> {
+        let n_rows = self.block_bytes / usage::ROW_BYTES;
+        let Some(encoder) = self.usage[part].as_mut().filter(|encoder| encoder.n_rows() > n_rows) else {
+            return Ok(());
+        };
+        self.n_blocks += 1;
+        let accounts = encoder.accounts();
+        encoder.finish(self.n_blocks, &mut self.room);
+        self.keep(part, BlockKind::Usage, accounts, &self.room)
     }
 
     /// Adds a fact.
@@ -245,13 +257,15 @@ impl Packer {
                 value: row.value,
                 channel: row.channel,
             };
-            return self.usage(place, &packed, &mut Memo::default(), &mut Memo::default());
+            self.encoder(place.part).push(place.code, &packed);
+            return self.hand_over_full(place.part);
         }
         let bytes = &mut self.facts[place.part];
         fact::append(bytes, &mut self.room, place.code, fact)?;
         if bytes.len() > self.block_bytes {
-            let bytes = std::mem::take(bytes);
-            self.keep(place.part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
+            let bytes = &self.facts[place.part];
+            self.keep(place.part, BlockKind::Facts, fact::accounts(bytes)?, bytes)?;
+            self.facts[place.part].clear();
         }
         Ok(())
     }
@@ -259,12 +273,14 @@ impl Packer {
     /// Hands everything over.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         for part in 0..self.usage.len() {
-            if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_bytes() > 0) {
-                self.keep(part, BlockKind::Usage, encoder.accounts(), encoder.finish(0))?;
+            if let Some(mut encoder) = self.usage[part].take().filter(|encoder| encoder.n_rows() > 0) {
+                let accounts = encoder.accounts();
+                encoder.finish(0, &mut self.room);
+                self.keep(part, BlockKind::Usage, accounts, &self.room)?;
             }
             let bytes = std::mem::take(&mut self.facts[part]);
             if !bytes.is_empty() {
-                self.keep(part, BlockKind::Facts, fact::accounts(&bytes)?, bytes)?;
+                self.keep(part, BlockKind::Facts, fact::accounts(&bytes)?, &bytes)?;
             }
         }
         Ok(())
@@ -275,7 +291,7 @@ impl Packer {
         part: usize,
         kind: BlockKind,
         accounts: Box<[u32]>,
-        bytes: Vec<u8>,
+        bytes: &[u8],
     ) -> Result<(), StoreError> {
         let block = Block { at: self.at, kind, accounts, kept: self.store.space.keep(bytes)? };
         let mut blocks = self.store.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
@@ -310,7 +326,7 @@ impl Store {
         let accounts = self.ranges[part].clone();
         let blocks = self.parts[part].iter().filter(|block| block.kind == BlockKind::Usage);
         let blocks = blocks.map(|block| self.space.read(&block.kept)).collect::<Result<Vec<_>, _>>()?;
-        let by_code = usage::event_uses(&blocks, |code| self.account_in(&accounts, code), self.events.len())?;
+        let by_code = block::event_uses(&blocks, |code| self.account_in(&accounts, code), self.events.len())?;
         let mut uses = vec![EventUses::default(); self.events.len()];
         for (code, of_code) in by_code.into_iter().enumerate() {
             uses[self.event_of_code[code] as usize] = of_code;

@@ -38,10 +38,10 @@ impl Space {
         self.budget
     }
 
-    pub(super) fn keep(&self, bytes: Vec<u8>) -> io::Result<Kept> {
+    pub(super) fn keep(&self, bytes: &[u8]) -> io::Result<Kept> {
         let length = bytes.len();
         if self.in_memory.fetch_add(length, Ordering::Relaxed) + length <= self.budget {
-            return Ok(Kept::Memory(bytes.into_boxed_slice()));
+            return Ok(Kept::Memory(bytes.into()));
         }
         self.in_memory.fetch_sub(length, Ordering::Relaxed);
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +51,7 @@ impl Space {
         };
         let offset = spill.length;
         spill.file.seek(SeekFrom::Start(offset))?;
-        spill.file.write_all(&bytes)?;
+        spill.file.write_all(bytes)?;
         spill.length += length as u64;
         Ok(Kept::Disk { offset, length })
     }
@@ -92,7 +92,7 @@ mod tests {
     fn what_exceeds_the_budget_goes_to_disk_and_comes_back() {
         let space = Space::new(5);
         let blocks: [&[u8]; 4] = [b"abc", b"defg", b"hi", b"j"];
-        let kept: Vec<Kept> = blocks.iter().map(|block| space.keep(block.to_vec()).unwrap()).collect();
+        let kept: Vec<Kept> = blocks.iter().map(|block| space.keep(block).unwrap()).collect();
         let on_disk: Vec<bool> = kept.iter().map(|one| matches!(one, Kept::Disk { .. })).collect();
         assert_eq!(on_disk, [false, true, false, true]);
         assert_eq!(space.n_spilled(), 5);

@@ -1,16 +1,18 @@
 //! What is packed comes out again, whatever the budget; bytes that were never packed are an error.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::block::event_uses;
 use super::bytes::Damaged;
 use super::columns::UsageColumns;
-use super::usage::{Encoder, event_uses};
-use super::{Memo, Packer, Store, StoreBuilder, UsageRow, fact, user_hash};
+use super::narrow::Times;
+use super::usage::{Encoder, channel_number};
+use super::{Chosen, Memo, NOBODY, Packer, Rows, Store, StoreBuilder, UsageRow, Whose, fact, user_hash};
 use crate::history::{AccountFacts, Channel, FieldChange, History, Survey, SurveyKind, Text, Ticket, Usage};
 use crate::store::Fact;
 use crate::time::Timestamp;
@@ -140,24 +142,50 @@ fn pack(rows: &[Row], others: &[(u32, Fact)], budget: usize, way: Way) -> Histor
 }
 
 fn pack_columns(builder: &Arc<StoreBuilder>, packer: &mut Packer, rows: &[Row]) {
-    let mut accounts = vec![Memo::default(); ACCOUNTS as usize];
-    let mut users: HashMap<Text, Memo> = HashMap::new();
-    for (account, row) in rows {
-        let is_daily = row.count.to_bits() != 1.0_f64.to_bits() || row.active_users.is_some();
-        let packed = UsageRow {
-            occurred_at: row.occurred_at.0,
-            visible_at: row.visible_at.0,
-            event: builder.events.code(&row.event),
-            user: row.user_id.as_deref().map(user_hash),
-            count: is_daily.then_some(row.count),
-            active_users: row.active_users,
-            value: row.value,
-            channel: row.channel,
-        };
-        let user = users.entry(row.user_id.clone().unwrap_or_default()).or_default();
-        packer
-            .usage(builder.accounts.place(&id(*account)), &packed, &mut accounts[*account as usize], user)
-            .unwrap();
+    let places: Vec<_> = (0..ACCOUNTS).map(|account| Some(builder.accounts.place(&id(account)))).collect();
+    let mut known: Vec<Text> = rows.iter().filter_map(|(_, row)| row.user_id.clone()).collect();
+    known.sort_unstable();
+    known.dedup();
+    let hashes: Vec<_> = known.iter().map(|user| Some(user_hash(user))).collect();
+    let position = |user: &Text| known.binary_search(user).map_or(NOBODY, |at| u32::try_from(at).unwrap());
+    let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
+    let column = |of: fn(&Usage) -> f64| rows.iter().map(|(_, row)| of(row)).collect::<Vec<f64>>();
+    let is_daily = rows.iter().any(|(_, row)| row.count.to_bits() != 1.0_f64.to_bits());
+    let times = |of: &dyn Fn(&Usage) -> i64| {
+        let mut times = Times::default();
+        times.set(&rows.iter().map(|(_, row)| of(row)).collect::<Vec<i64>>());
+        times
+    };
+    let columns = Rows {
+        account: rows.iter().map(|(account, _)| *account).collect(),
+        occurred_at: times(&|row| row.occurred_at.0),
+        later: times(&|row| row.visible_at.0.wrapping_sub(row.occurred_at.0)),
+        event: rows.iter().map(|(_, row)| builder.events.code(&row.event)).collect(),
+        user: rows.iter().map(|(_, row)| row.user_id.as_ref().map_or(NOBODY, position)).collect(),
+        channel: rows.iter().map(|(_, row)| channel_number(row.channel)).collect(),
+        value: rows.iter().map(|(_, row)| number(row.value)).collect(),
+        count: if is_daily { column(|row| row.count) } else { vec![] },
+        active_users: rows.iter().map(|(_, row)| number(row.active_users)).collect(),
+    };
+    let (mut account_memos, mut user_memos) =
+        (vec![Memo::default(); places.len()], vec![Memo::default(); hashes.len()]);
+    let mut whose = Whose {
+        accounts: &places,
+        users: &hashes,
+        account_memos: &mut account_memos,
+        user_memos: &mut user_memos,
+    };
+    // As rows of a batch come: those of one part together, or in a row where the batch holds no other's.
+    let part_of = |row: usize| places[rows[row].0 as usize].unwrap().part;
+    let parts: BTreeSet<usize> = (0..rows.len()).map(part_of).collect();
+    for part in parts.iter().copied() {
+        let own: Vec<u32> = (0..rows.len())
+            .filter(|&row| part_of(row) == part)
+            .map(|row| u32::try_from(row).unwrap())
+            .collect();
+        let all = own.len() == rows.len();
+        let chosen = if all { Chosen::InARow(0..rows.len()) } else { Chosen::At(&own) };
+        packer.usage(part, &columns, &mut whose, chosen).unwrap();
     }
 }
 
@@ -235,9 +263,11 @@ fn block(rows: &[Row]) -> Vec<u8> {
             value: row.value,
             channel: row.channel,
         };
-        encoder.push(account % 5, &packed, &mut Memo::default(), &mut Memo::default());
+        encoder.push(account % 5, &packed);
     }
-    encoder.finish(2)
+    let mut bytes = Vec::new();
+    encoder.finish(2, &mut bytes);
+    bytes
 }
 
 fn fill(blocks: &[&[u8]]) -> Result<UsageColumns, Damaged> {
@@ -322,8 +352,8 @@ proptest! {
 fn absurd_numbers_of_rows_are_an_error() {
     let header = |n_rows: u64| {
         let mut bytes = Vec::new();
-        // One account, of code 0, without events; no events, no users, no rows.
-        [1, 0, n_rows, 0, 0, 0].iter().for_each(|number| super::bytes::put(&mut bytes, *number));
+        // One account with no words of events, of code 0; no events, no users, no rows.
+        [1, 0, 0, n_rows, 0, 0, 0].iter().for_each(|number| super::bytes::put(&mut bytes, *number));
         bytes
     };
     let (most, half) = (header(u64::MAX), header(1 << 63));

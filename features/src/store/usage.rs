@@ -1,15 +1,17 @@
-//! Usage, the largest table by far: about a dozen bytes a row packed, columns when taken out.
+//! Usage, the largest table by far, on its way in: about a dozen bytes a row packed.
 //!
-//! A block lists its accounts with their numbers of rows and its users by hash; then come the rows, each as what
-//! differs from the row before it. Users are told apart by a 64-bit hash of their id: nothing needs the id itself.
+//! A block lists its accounts with their numbers of rows and its users by hash; then come its rows, column by column.
+//! Users are told apart by a 64-bit hash of their id: nothing needs the id itself.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hasher};
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
-use super::bytes::{Damaged, Few, Reader, put, unzigzag, zigzag};
+use super::bytes::put;
+use super::names::Place;
+use super::narrow::{Times, put_column, put_floats};
 use crate::history::Channel;
 
 /// A row of usage on its way into the store.
@@ -28,51 +30,132 @@ pub(crate) struct UsageRow {
     pub(crate) channel: Option<Channel>,
 }
 
+/// Many rows of usage on their way into the store, in columns of equal length.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Positions in `accounts`.
+    pub(crate) account: Vec<u32>,
+    pub(crate) occurred_at: Times,
+    /// How long after that they became known.
+    pub(crate) later: Times,
+    /// Codes.
+    pub(crate) event: Vec<u32>,
+    /// Positions in `users`, or [`NOBODY`].
+    pub(crate) user: Vec<u32>,
+    /// See [`channel_number`].
+    pub(crate) channel: Vec<u8>,
+    /// NaN for none.
+    pub(crate) value: Vec<f64>,
+    /// NaN for a single event; empty where every row is one.
+    pub(crate) count: Vec<f64>,
+    /// NaN for none; empty where no row tells.
+    pub(crate) active_users: Vec<f64>,
+}
+
+/// Whose rows these are: kept from batch to batch while they mean the same.
+#[derive(Debug)]
+pub(crate) struct Whose<'a> {
+    pub(crate) accounts: &'a [Option<Place>],
+    /// See [`user_hash`].
+    pub(crate) users: &'a [Option<u64>],
+    /// Where a packer last put each account and each user.
+    pub(crate) account_memos: &'a mut [Memo],
+    pub(crate) user_memos: &'a mut [Memo],
+}
+
+/// Some of many rows: those in a row, or those at these positions.
+#[derive(Debug, Clone)]
+pub(crate) enum Chosen<'a> {
+    InARow(Range<usize>),
+    At(&'a [u32]),
+}
+
+/// The user of a row that names none.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
 /// Packs rows.
 pub(super) struct Encoder {
     /// Tells blocks apart.
     block: u64,
-    rows: Vec<u8>,
-    accounts: Vec<OfAccount>,
-    /// By event: its rows, and whether any carries a value.
-    events: Vec<(u64, bool)>,
-    account_at: HashMap<u32, usize, FixedState>,
+    /// The codes of its accounts.
+    accounts: Vec<u32>,
+    account_at: HashMap<u32, u32, FixedState>,
     users: Vec<u64>,
-    last_account: usize,
-    last_time: i64,
+    /// Rows in a row that belong to one account: its position and how many.
+    runs: Vec<(u32, u32)>,
+    occurred_at: Times,
+    later: Times,
+    event: Vec<u32>,
+    /// 0 for none, else one more than the position in `users`.
+    user: Vec<u32>,
+    channel: Vec<u8>,
+    value: Vec<f64>,
+    /// As long as the last row that tells, as the next.
+    count: Vec<f64>,
+    active_users: Vec<f64>,
 }
 
-/// What a block says of an account before its rows.
-#[derive(Default)]
-struct OfAccount {
-    code: u32,
-    n_rows: u64,
-    /// The set of its events' codes.
-    events: Vec<u64>,
-}
+/// Bytes that a row takes until its block is packed.
+pub(super) const ROW_BYTES: usize = 33;
+/// Rows that are added at a time.
+pub(super) const ROWS_AT_A_TIME: usize = 1 << 10;
 
-// Flags of a packed row; the channel stands in the three highest bits.
-pub(super) const SAME_ACCOUNT: u8 = 1;
-pub(super) const KNOWN_LATER: u8 = 2;
-pub(super) const HAS_USER: u8 = 4;
-pub(super) const HAS_VALUE: u8 = 8;
-pub(super) const IS_DAILY: u8 = 16;
-pub(super) const CHANNEL_SHIFT: u32 = 5;
-pub(super) const CHANNELS: [Option<Channel>; 5] =
-    [None, Some(Channel::Ui), Some(Channel::Api), Some(Channel::Mobile), Some(Channel::Integration)];
+/// The number of a channel in a block.
+pub(crate) fn channel_number(channel: Option<Channel>) -> u8 {
+    channel.map_or(0, |channel| channel as u8 + 1)
+}
 
 /// Tells users of an account apart.
 pub(crate) fn user_hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(id.as_bytes());
-    hasher.finish()
+    FixedState::default().hash_one(id)
 }
 
 /// Where the block of that number has an account or a user: spares looking it up for the next row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Memo {
     block: u64,
-    at: usize,
+    at: u32,
+}
+
+impl Rows {
+    pub(crate) fn clear(&mut self) {
+        [&mut self.account, &mut self.event, &mut self.user].into_iter().for_each(Vec::clear);
+        [&mut self.occurred_at, &mut self.later].into_iter().for_each(Times::clear);
+        [&mut self.value, &mut self.count, &mut self.active_users].into_iter().for_each(Vec::clear);
+        self.channel.clear();
+    }
+}
+
+impl<'a> Chosen<'a> {
+    /// The same in pieces of at most `n_rows`.
+    pub(super) fn pieces(self, n_rows: usize) -> impl Iterator<Item = Self> {
+        let length = match &self {
+            Self::InARow(rows) => rows.len(),
+            Self::At(rows) => rows.len(),
+        };
+        (0..length).step_by(n_rows).map(move |start| {
+            let end = (start + n_rows).min(length);
+            match &self {
+                Self::InARow(rows) => Self::InARow(rows.start + start..rows.start + end),
+                Self::At(rows) => Self::At(&rows[start..end]),
+            }
+        })
+    }
+
+    pub(super) fn append<T: Copy>(&self, to: &mut Vec<T>, from: &[T]) {
+        match self {
+            Self::InARow(rows) => to.extend_from_slice(&from[rows.clone()]),
+            Self::At(rows) => to.extend(rows.iter().map(|&row| from[row as usize])),
+        }
+    }
+
+    /// Hands each of the rows' values in `from` to `with`.
+    pub(super) fn each<T: Copy>(&self, from: &[T], mut with: impl FnMut(T)) {
+        match self {
+            Self::InARow(rows) => from[rows.clone()].iter().for_each(|one| with(*one)),
+            Self::At(rows) => rows.iter().for_each(|&row| with(from[row as usize])),
+        }
+    }
 }
 
 impl Encoder {
@@ -80,222 +163,184 @@ impl Encoder {
     pub(super) fn new(block: u64) -> Self {
         Self {
             block,
-            rows: Vec::new(),
             accounts: Vec::new(),
-            events: Vec::new(),
             account_at: HashMap::default(),
             users: Vec::new(),
-            last_account: 0,
-            last_time: 0,
+            runs: Vec::new(),
+            occurred_at: Times::default(),
+            later: Times::default(),
+            event: Vec::new(),
+            user: Vec::new(),
+            channel: Vec::new(),
+            value: Vec::new(),
+            count: Vec::new(),
+            active_users: Vec::new(),
         }
     }
 
-    pub(super) fn n_bytes(&self) -> usize {
-        self.rows.len() + 8 * self.users.len()
+    pub(super) fn n_rows(&self) -> usize {
+        self.event.len()
     }
 
     /// The codes of its accounts.
     pub(super) fn accounts(&self) -> Box<[u32]> {
-        self.accounts.iter().map(|account| account.code).collect()
+        self.accounts.clone().into_boxed_slice()
     }
 
-    /// Adds a row; the memos tell where its account and its user were put last.
-    #[inline]
-    pub(super) fn push(&mut self, code: u32, row: &UsageRow, account: &mut Memo, user: &mut Memo) {
-        let is_same = self.accounts.get(self.last_account).is_some_and(|last| last.code == code);
-        if !is_same {
-            if account.block != self.block {
-                let next = self.accounts.len();
-                let at = *self.account_at.entry(code).or_insert(next);
-                if at == next {
-                    self.accounts.push(OfAccount { code, ..OfAccount::default() });
+    /// Adds a row.
+    pub(super) fn push(&mut self, code: u32, row: &UsageRow) {
+        self.begin_run(code, &mut Memo::default());
+        if let Some(run) = self.runs.last_mut() {
+            run.1 += 1;
+        }
+        self.occurred_at.push(row.occurred_at);
+        self.later.push(row.visible_at.wrapping_sub(row.occurred_at));
+        self.event.push(row.event);
+        let user = row.user.map_or(0, |hash| self.user(hash, &mut Memo::default()));
+        self.user.push(user);
+        self.channel.push(channel_number(row.channel));
+        self.value.push(row.value.unwrap_or(f64::NAN));
+        for (column, number) in [(&mut self.count, row.count), (&mut self.active_users, row.active_users)] {
+            if let Some(number) = number {
+                column.resize(self.event.len() - 1, f64::NAN);
+                column.push(number);
+            }
+        }
+    }
+
+    /// Adds some `rows`.
+    pub(super) fn push_all(&mut self, rows: &Rows, whose: &mut Whose<'_>, chosen: &Chosen<'_>) {
+        let (n_before, mut last) = (self.event.len(), None);
+        chosen.each(&rows.account, |account| {
+            if last != Some(account) {
+                let at = account as usize;
+                // Rows without an account are refused before.
+                if let Some(place) = whose.accounts[at] {
+                    self.begin_run(place.code, &mut whose.account_memos[at]);
                 }
-                *account = Memo { block: self.block, at };
+                last = Some(account);
             }
-            self.last_account = account.at;
-        }
-        self.count(row);
-        let is_daily = row.count.is_some() || row.active_users.is_some();
-        let channel = row.channel.map_or(0, |channel| channel as u8 + 1);
-        let flags = (u8::from(is_same) * SAME_ACCOUNT)
-            | (u8::from(row.visible_at != row.occurred_at) * KNOWN_LATER)
-            | (u8::from(row.user.is_some()) * HAS_USER)
-            | (u8::from(row.value.is_some()) * HAS_VALUE)
-            | (u8::from(is_daily) * IS_DAILY)
-            | (channel << CHANNEL_SHIFT);
-        let mut few = Few::new();
-        few.byte(flags);
-        if !is_same {
-            few.put(self.last_account as u64);
-        }
-        few.put(zigzag(row.occurred_at.wrapping_sub(self.last_time)));
-        self.last_time = row.occurred_at;
-        if row.visible_at != row.occurred_at {
-            few.put(zigzag(row.visible_at.wrapping_sub(row.occurred_at)));
-        }
-        few.put(u64::from(row.event));
-        if let Some(hash) = row.user {
-            if user.block != self.block {
-                // A user may be listed twice: cheaper than looking for it where rows come in the order of time.
-                *user = Memo { block: self.block, at: self.users.len() };
-                self.users.push(hash);
+            if let Some(run) = self.runs.last_mut() {
+                run.1 += 1;
             }
-            few.put(user.at as u64);
-        }
-        self.rows.extend_from_slice(few.bytes());
-        if let Some(value) = row.value {
-            put_float(&mut self.rows, value);
-        }
-        if is_daily {
-            put_float(&mut self.rows, row.count.unwrap_or(1.0));
-            put_float(&mut self.rows, row.active_users.unwrap_or(f64::NAN));
+        });
+        self.occurred_at.append(&rows.occurred_at, chosen);
+        self.later.append(&rows.later, chosen);
+        chosen.append(&mut self.event, &rows.event);
+        chosen.append(&mut self.value, &rows.value);
+        chosen.append(&mut self.channel, &rows.channel);
+        chosen.each(&rows.user, |user| {
+            let known = whose.users.get(user as usize).copied().flatten();
+            let user = known.map_or(0, |hash| self.user(hash, &mut whose.user_memos[user as usize]));
+            self.user.push(user);
+        });
+        for (to, from) in [(&mut self.count, &rows.count), (&mut self.active_users, &rows.active_users)] {
+            if !from.is_empty() {
+                to.resize(n_before, f64::NAN);
+                chosen.append(to, from);
+            }
         }
     }
 
-    /// Notes which account uses which event, and how often.
+    /// Rows of the account of that code follow.
+    fn begin_run(&mut self, code: u32, memo: &mut Memo) {
+        if self.runs.last().is_some_and(|&(last, _)| self.accounts[last as usize] == code) {
+            return;
+        }
+        if memo.block != self.block {
+            let next = number(self.accounts.len());
+            let at = *self.account_at.entry(code).or_insert(next);
+            if at == next {
+                self.accounts.push(code);
+            }
+            *memo = Memo { block: self.block, at };
+        }
+        self.runs.push((memo.at, 0));
+    }
+
+    /// The number of a user. One may be listed twice: cheaper than looking for it where rows come in the order of time.
     #[inline]
-    fn count(&mut self, row: &UsageRow) {
-        let event = row.event as usize;
-        if self.events.len() <= event {
-            self.events.resize(event + 1, (0, false));
+    fn user(&mut self, hash: u64, memo: &mut Memo) -> u32 {
+        if memo.block != self.block {
+            self.users.push(hash);
+            *memo = Memo { block: self.block, at: number(self.users.len()) };
         }
-        let of_event = &mut self.events[event];
-        *of_event = (of_event.0 + 1, of_event.1 | row.value.is_some());
-        let of_account = &mut self.accounts[self.last_account];
-        of_account.n_rows += 1;
-        if of_account.events.len() <= event / 64 {
-            of_account.events.resize(event / 64 + 1, 0);
-        }
-        of_account.events[event / 64] |= 1 << (event % 64);
+        memo.at
     }
 
-    /// The block's bytes; the encoder is empty then and goes on with the block of the number `next`.
-    pub(super) fn finish(&mut self, next: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.n_bytes() + 8 * self.accounts.len() + 16);
-        put(&mut bytes, self.accounts.len() as u64);
-        for account in &self.accounts {
-            put(&mut bytes, u64::from(account.code));
-            put(&mut bytes, account.n_rows);
-            put(&mut bytes, account.events.len() as u64);
-            account.events.iter().for_each(|word| put(&mut bytes, *word));
+    /// Puts the block together in `bytes`; the encoder is empty then and goes on with the block of the number `next`.
+    pub(super) fn finish(&mut self, next: u64, bytes: &mut Vec<u8>) {
+        let n_rows = self.event.len();
+        bytes.clear();
+        self.put_lists(bytes);
+        put(bytes, n_rows as u64);
+        put(bytes, self.runs.len() as u64);
+        let (accounts, lengths): (Vec<u32>, Vec<u32>) = self.runs.iter().copied().unzip();
+        put_column(bytes, &accounts);
+        put_column(bytes, &lengths);
+        self.occurred_at.put(bytes);
+        self.later.put(bytes);
+        put_column(bytes, &self.event);
+        put_column(bytes, &self.user);
+        put_column(bytes, &self.channel);
+        put_floats(bytes, &self.value);
+        for column in [&mut self.count, &mut self.active_users] {
+            if !column.is_empty() {
+                column.resize(n_rows, f64::NAN);
+            }
+            put_floats(bytes, column);
         }
-        put(&mut bytes, self.events.len() as u64);
-        for (n_rows, has_value) in &self.events {
-            put(&mut bytes, n_rows << 1 | u64::from(*has_value));
+        self.clear();
+        self.block = next;
+    }
+
+    /// The accounts with their rows and the sets of their events, the events with their rows, the users.
+    fn put_lists(&self, bytes: &mut Vec<u8>) {
+        let n_events = self.event.iter().max().map_or(0, |most| *most as usize + 1);
+        let n_words = n_events.div_ceil(64);
+        let mut n_rows = vec![0_u64; self.accounts.len()];
+        let mut sets = vec![0_u64; self.accounts.len() * n_words];
+        let mut events = vec![(0_u64, false); n_events];
+        let mut rows = self.event.iter().zip(&self.value);
+        for &(account, length) in &self.runs {
+            n_rows[account as usize] += u64::from(length);
+            let set = &mut sets[account as usize * n_words..][..n_words];
+            for (event, value) in rows.by_ref().take(length as usize) {
+                let event = *event as usize;
+                set[event / 64] |= 1 << (event % 64);
+                events[event] = (events[event].0 + 1, events[event].1 | !value.is_nan());
+            }
         }
-        put(&mut bytes, self.users.len() as u64);
+        put(bytes, self.accounts.len() as u64);
+        put(bytes, n_words as u64);
+        for ((code, n_rows), set) in self.accounts.iter().zip(n_rows).zip(sets.chunks(n_words.max(1))) {
+            put(bytes, u64::from(*code));
+            put(bytes, n_rows);
+            set.iter().for_each(|word| put(bytes, *word));
+        }
+        put(bytes, events.len() as u64);
+        for (n_rows, has_value) in &events {
+            put(bytes, n_rows << 1 | u64::from(*has_value));
+        }
+        put(bytes, self.users.len() as u64);
         for user in &self.users {
             bytes.extend_from_slice(&user.to_le_bytes());
         }
-        bytes.extend_from_slice(&self.rows);
-        self.block = next;
-        self.rows.clear();
+    }
+
+    fn clear(&mut self) {
         self.accounts.clear();
-        self.events.clear();
         self.account_at.clear();
         self.users.clear();
-        (self.last_account, self.last_time) = (0, 0);
-        bytes.shrink_to_fit();
-        bytes
+        self.runs.clear();
+        [&mut self.occurred_at, &mut self.later].into_iter().for_each(Times::clear);
+        [&mut self.event, &mut self.user].into_iter().for_each(Vec::clear);
+        [&mut self.value, &mut self.count, &mut self.active_users].into_iter().for_each(Vec::clear);
+        self.channel.clear();
     }
 }
 
-/// Whole numbers, the usual case, as few bytes; others as they are.
-fn put_float(bytes: &mut Vec<u8>, value: f64) {
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the original right after")]
-    let whole = value as i64;
-    #[expect(clippy::cast_precision_loss, reason = "compared with the original")]
-    let is_whole = (whole as f64).to_bits() == value.to_bits() && whole.unsigned_abs() < 1 << 53;
-    if is_whole {
-        put(bytes, zigzag(whole) << 1);
-    } else {
-        bytes.push(1);
-        bytes.extend_from_slice(&value.to_le_bytes());
-    }
-}
-
-pub(super) fn read_float(reader: &mut Reader<'_>) -> Result<f64, Damaged> {
-    let number = reader.number()?;
-    if number & 1 == 1 {
-        return Ok(f64::from_le_bytes(reader.eight()?));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53 when packed")]
-    let whole = unzigzag(number >> 1) as f64;
-    Ok(whole)
-}
-
-/// A block's lists, read.
-pub(super) struct Header<'a> {
-    pub(super) accounts: Vec<OfPart>,
-    /// By event: its rows, and whether any carries a value.
-    pub(super) events: Vec<(u64, bool)>,
-    pub(super) users: &'a [u8],
-    pub(super) rows: Reader<'a>,
-}
-
-/// As [`OfAccount`], the account by its position in the part.
-pub(super) struct OfPart {
-    pub(super) account: usize,
-    pub(super) n_rows: usize,
-    pub(super) events: Vec<u64>,
-}
-
-impl<'a> Header<'a> {
-    pub(super) fn read(bytes: &'a [u8], account_of: &impl Fn(u32) -> Option<usize>) -> Result<Self, Damaged> {
-        let mut reader = Reader(bytes);
-        // No list is longer than the bytes that tell it.
-        let listed = |length: usize| if length > bytes.len() { Err(Damaged) } else { Ok(length) };
-        let n_accounts = listed(reader.length()?)?;
-        let mut accounts = Vec::with_capacity(n_accounts);
-        for _ in 0..n_accounts {
-            let account = account_of(reader.code()?).ok_or(Damaged)?;
-            let n_rows = reader.length()?;
-            let n_words = listed(reader.length()?)?;
-            let events = (0..n_words).map(|_| reader.number()).collect::<Result<_, _>>()?;
-            accounts.push(OfPart { account, n_rows, events });
-        }
-        let n_events = listed(reader.length()?)?;
-        let events = (0..n_events).map(|_| reader.number().map(|number| (number >> 1, number & 1 == 1)));
-        let events = events.collect::<Result<_, _>>()?;
-        let n_users = reader.length()?;
-        let users = reader.take(n_users.checked_mul(8).ok_or(Damaged)?)?;
-        Ok(Self { accounts, events, users, rows: reader })
-    }
-}
-
-/// How the events of a history are used by the accounts of one part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct EventUses {
-    pub(crate) accounts: usize,
-    pub(crate) rows: u64,
-    pub(crate) has_value: bool,
-}
-
-/// The use of each event by code, out of the lists of a part's blocks.
-pub(super) fn event_uses(
-    blocks: &[Cow<'_, [u8]>],
-    account_of: impl Fn(u32) -> Option<usize>,
-    n_events: usize,
-) -> Result<Vec<EventUses>, Damaged> {
-    let mut uses = vec![EventUses::default(); n_events];
-    let mut used: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    for bytes in blocks {
-        let header = Header::read(bytes, &account_of)?;
-        for (one, (rows, has_value)) in uses.iter_mut().zip(header.events) {
-            one.rows = one.rows.checked_add(rows).ok_or(Damaged)?;
-            one.has_value |= has_value;
-        }
-        for OfPart { account, events, .. } in header.accounts {
-            let all = used.entry(account).or_default();
-            all.resize(all.len().max(events.len()), 0);
-            all.iter_mut().zip(events).for_each(|(all, word)| *all |= word);
-        }
-    }
-    for words in used.values() {
-        for (event, one) in uses.iter_mut().enumerate() {
-            let word = words.get(event / 64).copied().unwrap_or(0);
-            one.accounts += usize::from(word >> (event % 64) & 1 == 1);
-        }
-    }
-    Ok(uses)
+/// A position as it is packed.
+fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -175,7 +175,7 @@ impl<'a> Seen<'a> {
 
     /// The conversation with a contact, where there is one.
     pub(in crate::compute) fn with(&self, contact_id: &str) -> Option<&Thread<'a>> {
-        self.threads.iter().find(|thread| thread.contact_id == contact_id)
+        self.threads.iter().find(|thread| is_same(thread.contact_id, contact_id))
     }
 
     fn tallies(&mut self) -> [(Range<i64>, &mut Tally); 5] {
@@ -221,7 +221,7 @@ impl<'a> Seen<'a> {
     }
 
     fn thread(&mut self, contact_id: &'a str) -> &mut Thread<'a> {
-        let known = self.threads.iter().position(|thread| thread.contact_id == contact_id);
+        let known = self.threads.iter().position(|thread| is_same(thread.contact_id, contact_id));
         let index = known.unwrap_or_else(|| {
             self.threads.push(Thread {
                 contact_id,
@@ -288,6 +288,11 @@ impl Thread<'_> {
         self.two_way_90 += u32::from(is_within(&(0..90)));
         self.two_way_prior_90 += u32::from(is_within(&(90..180)));
     }
+}
+
+/// Whether two ids are the same: those of one account differ at their ends, if anywhere.
+fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().next_back() == other.bytes().next_back() && one == other
 }
 
 /// Microseconds from `time` to the observation.

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use super::NotTaken;
 use super::batch::Ids;
 use crate::read::source::clean;
-use crate::store::Memo;
+use crate::store::{Memo, NOBODY};
 
 /// What the values of a dictionary mean, kept while batches share the dictionary.
 pub(super) struct Cache<T> {
@@ -27,11 +27,7 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T: Copy> Cache<T> {
-    pub(super) fn prepare(
-        &mut self,
-        ids: &Ids,
-        meaning: &impl Fn(&str) -> Result<T, NotTaken>,
-    ) -> Result<(), NotTaken> {
+    fn prepare(&mut self, ids: &Ids, meaning: &impl Fn(&str) -> Result<T, NotTaken>) -> Result<(), NotTaken> {
         let Ids::Texts { values, .. } = ids else { return Ok(()) };
         let texts = values.as_string::<i32>();
         // The known values are alive, so equal addresses are the same values.
@@ -51,8 +47,7 @@ impl<T: Copy> Cache<T> {
     }
 
     /// The position of a row's meaning; `None` where it is missing.
-    #[inline]
-    pub(super) fn at(
+    fn at(
         &mut self,
         ids: &Ids,
         row: usize,
@@ -83,7 +78,39 @@ impl<T: Copy> Cache<T> {
         }
     }
 
-    pub(super) fn meaning(&self, at: Option<usize>) -> Option<T> {
-        at.and_then(|at| self.meanings[at])
+    /// The position of each row's meaning, [`NOBODY`] where it is missing, appended to `positions`.
+    pub(super) fn positions(
+        &mut self,
+        ids: &Ids,
+        n_rows: usize,
+        positions: &mut Vec<u32>,
+        meaning: &impl Fn(&str) -> Result<T, NotTaken>,
+    ) -> Result<(), NotTaken> {
+        self.prepare(ids, meaning)?;
+        if let Ids::Texts { keys, .. } = ids
+            && keys.null_count() == 0
+            && self.meanings.iter().all(Option::is_some)
+        {
+            let largest =
+                keys.values().iter().copied().fold(0, |largest, key| largest.max(key.cast_unsigned()));
+            if n_rows > 0 && largest as usize >= self.meanings.len() {
+                return Err(NotTaken::Unusual);
+            }
+            positions.extend(keys.values().iter().map(|key| key.cast_unsigned()));
+            return Ok(());
+        }
+        for row in 0..n_rows {
+            let at = self.at(ids, row, meaning)?;
+            positions.push(at.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOBODY));
+        }
+        Ok(())
+    }
+
+    /// The meanings at `positions`.
+    pub(super) fn at_positions<'a>(
+        &'a self,
+        positions: &'a [u32],
+    ) -> impl Iterator<Item = Option<T>> + use<'a, T> {
+        positions.iter().map(|&at| self.meanings.get(at as usize).copied().flatten())
     }
 }

@@ -81,6 +81,18 @@ impl Cells {
         clean(array.value(row))
     }
 
+    /// Whether `row` holds nothing.
+    pub(super) fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Self::Text(array) => Self::str_at(array, row).is_none(),
+            Self::Integer(array) => array.is_null(row),
+            Self::Number(array) => array.is_null(row) || array.value(row).is_nan(),
+            Self::Boolean(array) => array.is_null(row),
+            Self::Time(array) => array.is_null(row),
+            Self::Nested(_) => true,
+        }
+    }
+
     /// The cell in `row` as text; whole floating-point numbers without their point. `None` where missing.
     pub(super) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         let shown = match self {
