@@ -22,6 +22,7 @@ mod usage_rhythm;
 mod usage_window;
 mod view;
 mod window;
+mod without;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

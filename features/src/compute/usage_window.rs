@@ -131,7 +131,7 @@ pub(super) struct Sweeping<'a> {
 const UNSEEN: u32 = u32::MAX;
 
 /// Sums of whole numbers below this are exact in any order.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Daily<'_> {
     /// The sum over `ages`: four sums side by side, whatever the ages, so that equal days give equal bits.
