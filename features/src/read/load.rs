@@ -75,6 +75,8 @@ impl Inspection {
 /// Only files or folders that cannot be read at all.
 pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
     let Files { mut tables, mut notes, problems, found } = discover(dir)?;
+    let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    config.listener.expect(tables.values().flatten().map(length).sum());
     let mut reading = Reading::new(config);
     problems.into_iter().for_each(|problem| reading.findings.problem(problem));
     match (config.usage, tables.contains_key("usage_events") && tables.contains_key("usage_daily")) {

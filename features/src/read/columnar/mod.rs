@@ -23,6 +23,7 @@ use parquet::arrow::arrow_reader::{
 
 use super::accounts::Aliases;
 use super::check::{GRACE, Present};
+use super::config::Listener;
 use super::contract::words::CHANNELS;
 use super::convert::in_calendar;
 use super::mapping::Mapping;
@@ -52,6 +53,7 @@ pub(super) struct Source<'a> {
     pub(super) delay: i64,
     pub(super) present: Option<Present>,
     pub(super) now: Option<Timestamp>,
+    pub(super) listener: &'a Listener,
 }
 
 /// Why a file is not taken here.
@@ -184,6 +186,8 @@ impl Source<'_> {
             let batch = Batch::of(&batch, &file.columns, self).ok_or(NotTaken::Unusual)?;
             taking.batch(&batch, packer)?;
         }
+        let n_bytes = file.metadata.metadata().row_group(group).compressed_size();
+        self.listener.read(u64::try_from(n_bytes).unwrap_or(0));
         Ok(())
     }
 
