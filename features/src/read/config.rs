@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::history::MutableColumn;
+use crate::incremental::Settled;
 use crate::settings::Section;
 use crate::time::Timestamp;
 
@@ -30,6 +32,10 @@ pub struct HistoryConfig {
     /// The tables whose rows are asked for; `None` for all. Of others only their end is looked up where that is told
     /// without reading them. Tables that every snapshot needs are always read.
     pub wanted: Option<BTreeSet<&'static str>>,
+    /// Files of packed tables that are left out, as if they were not there.
+    pub left_out: BTreeSet<PathBuf>,
+    /// What stands in for files of usage that are left out.
+    pub settled: Option<Arc<Settled>>,
     /// Whether the tables' hashes are computed: a model's provenance names them.
     pub with_hashes: bool,
     /// Bytes of memory that reading and computing aim at; facts beyond it go to a temporary file.
@@ -133,6 +139,8 @@ impl Default for HistoryConfig {
             constant_subscription_columns: Vec::new(),
             tables: BTreeMap::new(),
             wanted: None,
+            left_out: BTreeSet::new(),
+            settled: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
             listener: Listener::default(),
@@ -155,6 +163,8 @@ impl HistoryConfig {
                 &[("stop", OnBadRow::Stop), ("reject", OnBadRow::Reject)],
             ),
             wanted: None,
+            left_out: BTreeSet::new(),
+            settled: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
             listener: Listener::default(),

@@ -20,9 +20,11 @@ mod detect;
 mod error;
 mod facts;
 mod feature_file;
+mod feature_rows;
 mod files;
 mod findings;
 mod folds;
+mod inputs;
 mod labels;
 mod load;
 mod mapping;
@@ -30,6 +32,7 @@ mod prepared;
 mod short_cuts;
 mod snapshots;
 mod source;
+mod spans;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -39,7 +42,10 @@ pub use config::{DEFAULT_MEMORY, Heard, HistoryConfig, Listener, OnBadRow, Table
 pub use error::{LISTED_PROBLEMS, Problem, ReadError, Reason, Reject};
 
 pub use feature_file::feature_file;
+pub use feature_rows::FeatureRows;
 pub use folds::folds_file;
+pub use inputs::{InputFile, input_files};
 pub use load::{Inspection, TableReport, history, inspect};
 pub use prepared::{Prepared, PreparedColumns, prepared, prepared_features};
 pub use snapshots::{SnapshotRequest, snapshots_file};
+pub(crate) use spans::{FileSpan, usage_span};

@@ -13,7 +13,7 @@ mod space;
 mod tests;
 mod usage;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +39,8 @@ pub struct Store {
     events: Vec<Text>,
     /// The position in `events` of each code.
     event_of_code: Vec<u32>,
+    /// See [`Self::rows_stood_for`].
+    stood_for: BTreeMap<Text, u64>,
 }
 
 /// Some packed facts of one range of accounts.
@@ -86,6 +88,7 @@ pub(crate) struct StoreBuilder {
     pub(crate) events: EventNames,
     space: Space,
     parts: Vec<Mutex<Vec<Block>>>,
+    stood_for: Mutex<BTreeMap<Text, u64>>,
 }
 
 /// One thread's facts on their way into the store.
@@ -134,6 +137,7 @@ impl StoreBuilder {
             events: EventNames::default(),
             space: Space::new(budget),
             parts,
+            stood_for: Mutex::default(),
         }
     }
 
@@ -151,6 +155,11 @@ impl StoreBuilder {
             facts: vec![Vec::new(); store.parts.len()],
             room: Vec::new(),
         }
+    }
+
+    /// Notes that the rows of `event` that were put in stand for that many more.
+    pub(crate) fn stands_for(&self, event: &Text, n_more: u64) {
+        self.stood_for.lock().unwrap_or_else(PoisonError::into_inner).insert(event.clone(), n_more);
     }
 
     /// Forgets everything that was put in at position `at`.
@@ -174,7 +183,8 @@ impl StoreBuilder {
 
     /// The finished store of `accounts`, sorted by id; they must hold every account that was named.
     pub(crate) fn finish(self, accounts: &[AccountFacts]) -> Store {
-        let Self { accounts: names, events, space, parts } = self;
+        let Self { accounts: names, events, space, parts, stood_for } = self;
+        let stood_for = stood_for.into_inner().unwrap_or_else(PoisonError::into_inner);
         let starts: Vec<usize> = names
             .bounds()
             .iter()
@@ -201,7 +211,7 @@ impl StoreBuilder {
                 blocks
             })
             .collect();
-        Store { space, parts, ranges, account_of_code, events, event_of_code }
+        Store { space, parts, ranges, account_of_code, events, event_of_code, stood_for }
     }
 }
 
@@ -296,6 +306,11 @@ impl Store {
         &self.events
     }
 
+    /// How many rows of `event` there are beyond those that are here: some stand for several.
+    pub(crate) fn rows_stood_for(&self, event: &Text) -> u64 {
+        self.stood_for.get(event).copied().unwrap_or(0)
+    }
+
     /// Bytes that went to the temporary file.
     #[must_use]
     pub fn n_spilled(&self) -> u64 {
@@ -322,6 +337,21 @@ impl Store {
     fn account_in(&self, accounts: &Range<usize>, code: u32) -> Option<usize> {
         let account = *self.account_of_code.get(code as usize)? as usize;
         account.checked_sub(accounts.start).filter(|_| account < accounts.end)
+    }
+
+    /// The facts of the part at position `part` but usage.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub(crate) fn load_facts(&self, part: usize) -> Result<Vec<AccountFacts>, StoreError> {
+        let accounts = &self.ranges[part];
+        let mut facts = vec![AccountFacts::default(); accounts.len()];
+        for block in self.parts[part].iter().filter(|block| block.kind == BlockKind::Facts) {
+            let bytes = self.space.read(&block.kept)?;
+            fact::read(&bytes, |code| self.account_in(accounts, code), &mut facts)?;
+        }
+        facts.iter_mut().for_each(AccountFacts::sort);
+        Ok(facts)
     }
 
     /// The facts of the part at position `part`.

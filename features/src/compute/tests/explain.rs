@@ -19,7 +19,7 @@ const NAMES: [&str; 16] = [
     "days_since_last_use",
     "value_28d__export",
     "events_per_week__login",
-    "feature_count_28d",
+    "distinct_events_28d",
     "open_tickets",
     "arr",
     "arr_change_90d",

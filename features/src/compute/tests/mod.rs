@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod explain;
+mod fingerprint;
 mod leak;
 mod random;
 mod today;

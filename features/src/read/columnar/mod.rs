@@ -31,6 +31,7 @@ use crate::history::{Channel, Text};
 use crate::store::{Memo, Packer, Place, StoreBuilder, StoreError, UsageRow, user_hash};
 use crate::time::{DAY, Timestamp};
 use batch::Batch;
+pub(super) use batch::times;
 use cache::Cache;
 pub(super) use statistics::known_at;
 
