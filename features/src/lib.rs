@@ -5,6 +5,7 @@
 
 pub mod compute;
 pub mod history;
+pub mod incremental;
 pub mod matrix;
 pub mod read;
 pub mod settings;

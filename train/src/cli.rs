@@ -80,8 +80,14 @@ pub enum Command {
         holdfast-train features --history business --as-of 2025-05-31,2025-06-30 --out features.csv\n  \
         holdfast-train features --history business --snapshots snapshots.csv --out features.parquet\n  \
         holdfast-train features --history business --as-of 2025-06-30 --only events_28d,users_28d --out two.csv\n  \
+        holdfast-train features --history business --as-of 2025-05-31 --out may.parquet --incremental\n  \
+        holdfast-train features --history business --as-of 2025-05-31,2025-06-30 --out june.parquet \\\n    \
+        --previous may.parquet\n  \
         holdfast-train features explain users_28d --history business --account acct-00003 --as-of 2025-06-30\n\n\
-        The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.")]
+        The ending of --out chooses Parquet or CSV. Parquet carries the spec of every feature.\n\n\
+        --previous takes over every row that nothing new can have changed and computes the others: the bytes are those\n\
+        of a run without it. It tells what facts that came late changed, in the file OUT.late.json too. Another build,\n\
+        configuration or set of columns, or a file of usage that changed or is gone, has every row computed.")]
     Features(FeaturesArgs),
     /// Score accounts in bulk with a published model
     #[command(after_help = "Examples:\n  \
@@ -326,6 +332,15 @@ pub struct FeaturesArgs {
     /// Only these features, separated by commas [default: all that the history offers]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Leave OUT.basis beside the file: what a later run with --previous needs
+    #[arg(long, conflicts_with = "cluster")]
+    pub incremental: bool,
+    /// An earlier feature file with its basis: rows that nothing new can have changed are taken over from it
+    #[arg(long, value_name = "FILE", conflicts_with = "cluster")]
+    pub previous: Option<PathBuf>,
+    /// With --previous, compute all rows again, and fail where any changed about which nothing is new
+    #[arg(long, requires = "previous")]
+    pub recompute: bool,
     /// The scheduler of a cluster that does the work, by the program holdfast-cluster; see docs/cluster.md
     #[arg(long, value_name = "df://HOST:PORT")]
     pub cluster: Option<String>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use holdfast_actions::PlaybookError;
 use holdfast_features::Timestamp;
 use holdfast_features::compute::ComputeError;
+use holdfast_features::incremental::{BasisError, PreviousError};
 use holdfast_features::matrix::TableError;
 use holdfast_features::read::ReadError;
 use holdfast_features::settings::Mistakes;
@@ -65,6 +66,23 @@ pub enum TrainError {
     /// Features cannot be computed or written.
     #[error(transparent)]
     Computed(#[from] ComputedError),
+    /// An earlier feature file that cannot be built on.
+    #[error(transparent)]
+    Previous(#[from] PreviousError),
+    /// What a feature file came from cannot be told or written.
+    #[error(transparent)]
+    Basis(#[from] BasisError),
+    /// Values of rows changed about which no fact was new before their date.
+    #[error(
+        "{n_rows} rows changed though nothing about them was new before their date, see {}: please report it; the \
+         features were written, all of them computed", .path.display()
+    )]
+    ChangedWithoutNews {
+        /// How many rows.
+        n_rows: usize,
+        /// The report.
+        path: PathBuf,
+    },
     /// A table of the history has no time.
     #[error("{0}: no table has a time, so nothing can be observed")]
     NoEnd(String),
@@ -271,6 +289,8 @@ impl TrainError {
             | Self::Fit { .. }
             | Self::Params(_)
             | Self::Calibrate(_)
+            | Self::Basis(BasisError::Write(_))
+            | Self::ChangedWithoutNews { .. }
             | Self::Model(_) => 1,
             Self::Registry(error) => registry_exit_code(error),
             Self::Simulate(error) => match error {
@@ -280,7 +300,9 @@ impl TrainError {
             Self::Computed(ComputedError::Write(_)) | Self::NoCluster(_) => 1,
             Self::Cluster(code) => code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
             Self::NothingAsked
-            | Self::Computed(ComputedError::Compute(_))
+            | Self::Computed(ComputedError::Compute(_) | ComputedError::Read(_))
+            | Self::Previous(_)
+            | Self::Basis(BasisError::Io { .. } | BasisError::Damaged(_) | BasisError::Compute(_))
             | Self::Config(_)
             | Self::Playbook(_)
             | Self::Unreadable { .. }

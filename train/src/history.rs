@@ -49,8 +49,8 @@ impl HistorySource {
         now: Timestamp,
         progress: &Progress,
     ) -> Result<Self, TrainError> {
-        let _stage = progress.stage("reading the history", 0);
-        let config = read::HistoryConfig { now: Some(now), ..config.history.clone() };
+        let (_stage, listener) = progress.reading("reading the history");
+        let config = read::HistoryConfig { now: Some(now), listener, ..config.history.clone() };
         let inspection = read::inspect(folder, &config)?;
         let rejects = inspection.rejects.clone();
         Ok(Self { rejects, ..Self::new(inspection.usable()?, folder)? })

@@ -136,7 +136,8 @@ fn state(view: &View<'_>, kind: StateKind) -> Option<Option<Text>> {
             && one.visible_at < view.as_of
             && one.ended_at.is_none_or(|ended| ended >= view.as_of)
     });
-    in_force.max_by_key(|one| one.started_at).map(|one| one.value.clone())
+    // Of several that began at once the choice must not hang on when they will end.
+    in_force.max_by_key(|one| (one.started_at, one.visible_at, &one.value)).map(|one| one.value.clone())
 }
 
 /// The field's value by the history of the account's fields, where it tells; else today's.

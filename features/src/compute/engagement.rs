@@ -13,7 +13,7 @@ mod surveys;
 
 use super::declared::Declared;
 
-pub(super) use activities::Activities;
+pub(super) use activities::{Activities, answered_at};
 pub(super) use journey::Milestones;
 pub(super) use support::Tickets;
 pub(super) use surveys::{Surveys, is_detractor, is_promoter};

@@ -75,7 +75,11 @@ pub(super) fn most_used(history: &History, most: usize) -> Result<Vec<NamedEvent
             Ok(all)
         },
     )?;
-    let mut ranked: Vec<_> = names.iter().zip(uses).filter(|(_, one)| one.rows > 0).collect();
+    let all = |(name, mut one): (_, EventUses)| {
+        one.rows += history.store.as_ref().map_or(0, |store| store.rows_stood_for(name));
+        (name, one)
+    };
+    let mut ranked: Vec<_> = names.iter().zip(uses).map(all).filter(|(_, one)| one.rows > 0).collect();
     ranked.sort_by(|(name_a, a), (name_b, b)| {
         (b.accounts, b.rows).cmp(&(a.accounts, a.rows)).then(name_a.cmp(name_b))
     });

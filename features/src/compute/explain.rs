@@ -4,13 +4,11 @@ use std::collections::HashMap;
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::plan::tables_of;
 use super::sweep::load;
-use super::{ComputeError, Key, specs_of, table};
+use super::without::Leaving;
+use super::{ComputeError, Key, specs_of};
 use crate::history::{AccountFacts, Book, History, Text};
-use crate::matrix::Value;
 use crate::spec::FeatureSpec;
 use crate::store::Fact;
 
@@ -38,10 +36,13 @@ pub struct Behind {
     pub without: Option<String>,
 }
 
+/// The tables that every snapshot needs: features of any table may ask for contracts and attributes.
+const ALWAYS: [&str; 3] = ["accounts", "subscription_events", "subscriptions"];
+
 /// Explains the feature called `name` of the row `key`: it is computed again without each fact in turn.
 ///
 /// # Errors
-/// As [`table`]; further a name that the history does not offer.
+/// As [`super::table`]; further a name that the history does not offer.
 pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, ComputeError> {
     let names = [name.to_owned()];
     let spec = specs_of(history, &names)?.remove(0);
@@ -50,7 +51,6 @@ pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, 
         found.map_err(|_| ComputeError::UnknownAccount { row: 0, account_id: key.account_id.clone() })?;
     let mut all = whole(history, account)?;
     let facts: Vec<Fact> = all.take().collect();
-    // The history without its accounts: it is cloned for every fact.
     // Other accounts are left out, but the book that they make is not.
     let book = history.book.clone().unwrap_or_else(|| Arc::new(Book::of(&history.accounts)));
     let shell = History {
@@ -63,26 +63,18 @@ pub fn explain(history: &History, key: &Key, name: &str) -> Result<Explanation, 
         candidate_columns: history.candidate_columns.clone(),
         constant_subscription_columns: history.constant_subscription_columns.clone(),
     };
-    let alone = |facts: &mut dyn Iterator<Item = &Fact>| -> Result<Option<String>, ComputeError> {
-        let mut own = AccountFacts { account_id: key.account_id.clone(), ..AccountFacts::default() };
-        facts.for_each(|fact| own.add(fact.clone()));
-        own.sort();
-        let one = History { accounts: vec![own], ..shell.clone() };
-        let table = table(&one, std::slice::from_ref(key), std::slice::from_ref(&spec))?;
-        Ok(shown(table.columns()[0].value(0)))
-    };
     let tables = tables_of(&names);
     let is_asked = |fact: &Fact| tables.as_ref().is_none_or(|tables| tables.contains(fact.table()));
     let is_known = |fact: &Fact| fact.visible_at().is_none_or(|visible_at| visible_at < key.as_of);
-    let value = alone(&mut facts.iter())?;
+    // What was not known does not count; what stands in other tables is not read, but for contracts, which all may ask for.
+    let is_read = |fact: &&Fact| ALWAYS.contains(&fact.table()) || (is_asked(fact) && is_known(fact));
+    let read: Vec<Fact> = facts.iter().filter(is_read).cloned().collect();
     let asked: Vec<usize> =
-        (0..facts.len()).filter(|&at| is_asked(&facts[at]) && is_known(&facts[at])).collect();
-    let without = |&at: &usize| {
-        let mut others = facts.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, fact)| fact);
-        Ok(Behind { fact: facts[at].clone(), without: alone(&mut others)? })
-    };
-    let mut behind = asked.par_iter().map(without).collect::<Result<Vec<_>, ComputeError>>()?;
-    behind.retain(|one| one.without != value);
+        (0..read.len()).filter(|&at| is_asked(&read[at]) && is_known(&read[at])).collect();
+    let (value, without) = Leaving { shell: &shell, key, spec: &spec, facts: &read }.values(&asked)?;
+    let behind = asked.iter().zip(without).filter(|(_, without)| *without != value);
+    let mut behind: Vec<Behind> =
+        behind.map(|(&at, without)| Behind { fact: read[at].clone(), without }).collect();
     behind.sort_by_key(|one| std::cmp::Reverse(one.fact.visible_at()));
     let is_late = |fact: &&Fact| {
         is_asked(fact) && !is_known(fact) && fact.happened_at().is_some_and(|time| time < key.as_of)
@@ -109,12 +101,4 @@ fn whole(history: &History, account: usize) -> Result<AccountFacts, ComputeError
         }
     }
     Ok(facts)
-}
-
-fn shown(value: Value<'_>) -> Option<String> {
-    match value {
-        Value::Number(number) if number.is_nan() => None,
-        Value::Number(number) => Some(number.to_string()),
-        Value::Text(text) => text.map(str::to_owned),
-    }
 }

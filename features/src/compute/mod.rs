@@ -12,6 +12,7 @@ mod engagement;
 mod events;
 mod explain;
 mod financial;
+mod fingerprint;
 mod plan;
 mod relationship;
 mod rows;
@@ -23,6 +24,7 @@ mod usage_rhythm;
 mod usage_window;
 mod view;
 mod window;
+mod without;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,9 +40,10 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 pub use catalogue::catalogue;
 pub use explain::{Behind, Explanation, explain};
+pub(crate) use fingerprint::{Arrivals, Ends, Fingerprints, fingerprints};
 use plan::Plan;
 pub use sweep::{Computed, sweep};
-pub(crate) use sweep::{GROUP_ROWS, in_order};
+pub(crate) use sweep::{GROUP_ROWS, group_lengths, in_order};
 
 /// Which features to make of a history, `[features]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +141,9 @@ struct Whole<'a> {
     until: Option<Timestamp>,
     currency: Option<&'a Text>,
 }
+
+/// Days that any feature of usage looks back.
+pub(crate) const USAGE_DAYS: i64 = usage_days::DAYS as i64;
 
 /// Events with features of their own, unless configured.
 const MAX_EVENTS: usize = 8;

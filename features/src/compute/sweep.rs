@@ -32,9 +32,9 @@ pub(crate) const GROUP_ROWS: usize = 8_192;
 const PART_ACCOUNTS: usize = 64;
 
 /// A key among its account's.
-struct Wanted {
-    account: usize,
-    row: usize,
+pub(super) struct Wanted {
+    pub(super) account: usize,
+    pub(super) row: usize,
 }
 
 /// Computes the features of `specs` for `keys` and hands them out in groups, in the order of account and time: each
@@ -68,6 +68,13 @@ pub fn sweep<T: Send, E: From<ComputeError> + Send>(
     in_order(groups.len(), |group| encode(run.group(&groups[group])?), commit)
 }
 
+/// How many rows each group has that [`sweep`] would hand out.
+pub(crate) fn group_lengths(history: &History, keys: &[Key]) -> Result<Vec<usize>, ComputeError> {
+    let wanted = wanted(history, keys)?;
+    let groups = groups(&parts(history), &wanted);
+    Ok(groups.iter().map(|group| group.iter().map(|(_, own)| own.len()).sum()).collect())
+}
+
 /// The events of the history's usage, ascending.
 pub(super) fn event_names(history: &History) -> Cow<'_, [Text]> {
     let own: BTreeSet<&Text> =
@@ -95,7 +102,7 @@ pub(super) fn load(history: &History, part: usize) -> Result<Option<Part>, Store
 }
 
 /// The keys by account and time.
-fn wanted(history: &History, keys: &[Key]) -> Result<Vec<Wanted>, ComputeError> {
+pub(super) fn wanted(history: &History, keys: &[Key]) -> Result<Vec<Wanted>, ComputeError> {
     let mut wanted = Vec::with_capacity(keys.len());
     let mut last: Option<(&Text, usize)> = None;
     for (row, key) in keys.iter().enumerate() {
@@ -181,7 +188,7 @@ impl Run<'_> {
 }
 
 /// What the history itself holds of an account and what was packed of it.
-fn merged(core: &AccountFacts, packed: AccountFacts) -> AccountFacts {
+pub(super) fn merged(core: &AccountFacts, packed: AccountFacts) -> AccountFacts {
     AccountFacts {
         account_id: core.account_id.clone(),
         account: core.account.clone(),

@@ -120,7 +120,7 @@ pub(super) struct Sweeping<'a> {
 const UNSEEN: u32 = u32::MAX;
 
 /// Sums of whole numbers below this are exact in any order.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl<'a> UsageWindow<'a> {
     /// Usage through `channels` within `ages`; NaN where the account never used any of them so far.

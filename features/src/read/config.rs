@@ -1,8 +1,12 @@
 //! `[history]`: how a folder of tables is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::history::MutableColumn;
+use crate::incremental::Settled;
 use crate::settings::Section;
 use crate::time::Timestamp;
 
@@ -28,10 +32,61 @@ pub struct HistoryConfig {
     /// The tables whose rows are asked for; `None` for all. Of others only their end is looked up where that is told
     /// without reading them. Tables that every snapshot needs are always read.
     pub wanted: Option<BTreeSet<&'static str>>,
+    /// Files of packed tables that are left out, as if they were not there.
+    pub left_out: BTreeSet<PathBuf>,
+    /// What stands in for files of usage that are left out.
+    pub settled: Option<Arc<Settled>>,
     /// Whether the tables' hashes are computed: a model's provenance names them.
     pub with_hashes: bool,
     /// Bytes of memory that reading and computing aim at; facts beyond it go to a temporary file.
     pub memory: usize,
+    /// Who hears how far reading is.
+    pub listener: Listener,
+}
+
+/// How far reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// So many bytes of files are to be read in all.
+    Expected(u64),
+    /// So many more, about, have been read.
+    Read(u64),
+}
+
+/// Who hears how far reading is, from several threads; the default is nobody.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<dyn Fn(Heard) + Send + Sync>>);
+
+impl Listener {
+    /// Calls `hear` with what there is to hear.
+    pub fn new(hear: impl Fn(Heard) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    pub(super) fn expect(&self, n_bytes: u64) {
+        if let Some(hear) = &self.0 {
+            hear(Heard::Expected(n_bytes));
+        }
+    }
+
+    pub(super) fn read(&self, n_bytes: u64) {
+        if let Some(hear) = &self.0 {
+            hear(Heard::Read(n_bytes));
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl PartialEq for Listener {
+    /// Who listens is no setting.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// What happens to a row with a bad value.
@@ -84,8 +139,11 @@ impl Default for HistoryConfig {
             constant_subscription_columns: Vec::new(),
             tables: BTreeMap::new(),
             wanted: None,
+            left_out: BTreeSet::new(),
+            settled: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
+            listener: Listener::default(),
         }
     }
 }
@@ -105,8 +163,11 @@ impl HistoryConfig {
                 &[("stop", OnBadRow::Stop), ("reject", OnBadRow::Reject)],
             ),
             wanted: None,
+            left_out: BTreeSet::new(),
+            settled: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
+            listener: Listener::default(),
             usage: section.choice(
                 "usage",
                 None,

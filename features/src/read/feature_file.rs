@@ -50,7 +50,7 @@ pub fn feature_file(path: &Path) -> Result<(Vec<RowKey>, FeatureTable), ReadErro
     Ok((keys, table))
 }
 
-fn specs_of(path: &Path) -> Result<Vec<FeatureSpec>, ReadError> {
+pub(super) fn specs_of(path: &Path) -> Result<Vec<FeatureSpec>, ReadError> {
     let refuse =
         |message: &str| ReadError::FeatureFile { path: path.to_owned(), message: message.to_owned() };
     if path.extension().is_none_or(|ending| ending != "parquet") {

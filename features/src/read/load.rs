@@ -75,6 +75,9 @@ impl Inspection {
 /// Only files or folders that cannot be read at all.
 pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
     let Files { mut tables, mut notes, problems, found } = discover(dir)?;
+    tables.values_mut().for_each(|paths| paths.retain(|path| !config.left_out.contains(path)));
+    let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    config.listener.expect(tables.values().flatten().map(length).sum());
     let mut reading = Reading::new(config);
     problems.into_iter().for_each(|problem| reading.findings.problem(problem));
     match (config.usage, tables.contains_key("usage_events") && tables.contains_key("usage_daily")) {
@@ -144,6 +147,9 @@ fn read_packed(
     notes: &mut Vec<String>,
 ) -> Result<Vec<TableReport>, ReadError> {
     reading.open_store();
+    if let (Some(settled), Some(store)) = (&reading.config.settled, &reading.store) {
+        settled.pack(store)?;
+    }
     let parent = &*reading;
     let read = |(index, schema): (usize, &&'static TableSchema)| {
         let mut fork = parent.fork(index + 1);

@@ -20,9 +20,11 @@ mod detect;
 mod error;
 mod facts;
 mod feature_file;
+mod feature_rows;
 mod files;
 mod findings;
 mod folds;
+mod inputs;
 mod labels;
 mod load;
 mod mapping;
@@ -30,16 +32,20 @@ mod prepared;
 mod short_cuts;
 mod snapshots;
 mod source;
+mod spans;
 mod table;
 #[cfg(test)]
 mod tests;
 mod whole_file;
 
-pub use config::{DEFAULT_MEMORY, HistoryConfig, OnBadRow, TableConfig, UsageTable};
+pub use config::{DEFAULT_MEMORY, Heard, HistoryConfig, Listener, OnBadRow, TableConfig, UsageTable};
 pub use error::{LISTED_PROBLEMS, Problem, ReadError, Reason, Reject};
 
 pub use feature_file::feature_file;
+pub use feature_rows::FeatureRows;
 pub use folds::folds_file;
+pub use inputs::{InputFile, input_files};
 pub use load::{Inspection, TableReport, history, inspect};
 pub use prepared::{Prepared, PreparedColumns, prepared, prepared_features};
 pub use snapshots::{SnapshotRequest, snapshots_file};
+pub(crate) use spans::{FileSpan, usage_span};

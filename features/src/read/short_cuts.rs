@@ -41,6 +41,7 @@ impl Reading<'_> {
             return false;
         }
         self.known_at = self.known_at.max(known_at);
+        self.config.listener.read(path.metadata().map_or(0, |metadata| metadata.len()));
         table.report.is_read = false;
         true
     }
@@ -72,6 +73,7 @@ impl Reading<'_> {
             delay: table.config.delay,
             present: self.present,
             now: self.config.now,
+            listener: &self.config.listener,
         };
         let at = self.n_files;
         match columnar::take(&files, &source, store, at) {

@@ -201,7 +201,9 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         for raw in scan.batches {
-            self.read_batch(table, &file, &raw?)?;
+            let raw = raw?;
+            self.config.listener.read(raw.n_bytes);
+            self.read_batch(table, &file, &raw)?;
             if table.packer.is_some() {
                 // Packed facts share no texts with later ones.
                 self.interner = Interner::default();

@@ -6,7 +6,7 @@ use crate::history::{Subscription, SubscriptionEvent, SubscriptionEventType, Tex
 use crate::time::Timestamp;
 
 /// A stretch of a contract: from its start to the day on which it must be renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Period {
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,

@@ -15,7 +15,7 @@ mod space;
 mod tests;
 mod usage;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +42,8 @@ pub struct Store {
     events: Vec<Text>,
     /// The position in `events` of each code.
     event_of_code: Vec<u32>,
+    /// See [`Self::rows_stood_for`].
+    stood_for: BTreeMap<Text, u64>,
 }
 
 /// Some packed facts of one range of accounts.
@@ -89,6 +91,7 @@ pub(crate) struct StoreBuilder {
     pub(crate) events: EventNames,
     space: Space,
     parts: Vec<Mutex<Vec<Block>>>,
+    stood_for: Mutex<BTreeMap<Text, u64>>,
 }
 
 /// One thread's facts on their way into the store.
@@ -137,6 +140,7 @@ impl StoreBuilder {
             events: EventNames::default(),
             space: Space::new(budget),
             parts,
+            stood_for: Mutex::default(),
         }
     }
 
@@ -154,6 +158,11 @@ impl StoreBuilder {
             facts: vec![Vec::new(); store.parts.len()],
             room: Vec::new(),
         }
+    }
+
+    /// Notes that the rows of `event` that were put in stand for that many more.
+    pub(crate) fn stands_for(&self, event: &Text, n_more: u64) {
+        self.stood_for.lock().unwrap_or_else(PoisonError::into_inner).insert(event.clone(), n_more);
     }
 
     /// Forgets everything that was put in at position `at`.
@@ -177,7 +186,8 @@ impl StoreBuilder {
 
     /// The finished store of `accounts`, sorted by id; they must hold every account that was named.
     pub(crate) fn finish(self, accounts: &[AccountFacts]) -> Store {
-        let Self { accounts: names, events, space, parts } = self;
+        let Self { accounts: names, events, space, parts, stood_for } = self;
+        let stood_for = stood_for.into_inner().unwrap_or_else(PoisonError::into_inner);
         let starts: Vec<usize> = names
             .bounds()
             .iter()
@@ -204,7 +214,7 @@ impl StoreBuilder {
                 blocks
             })
             .collect();
-        Store { space, parts, ranges, account_of_code, events, event_of_code }
+        Store { space, parts, ranges, account_of_code, events, event_of_code, stood_for }
     }
 }
 
@@ -243,6 +253,12 @@ impl Packer {
         self.keep(part, BlockKind::Usage, accounts, &self.room)
     }
 
+    /// Adds a row of usage.
+    pub(crate) fn row(&mut self, place: Place, row: &UsageRow) -> Result<(), StoreError> {
+        self.encoder(place.part).push(place.code, row);
+        self.hand_over_full(place.part)
+    }
+
     /// Adds a fact.
     pub(crate) fn fact(&mut self, place: Place, fact: &Fact) -> Result<(), StoreError> {
         if let Fact::Usage(row) = fact {
@@ -257,8 +273,7 @@ impl Packer {
                 value: row.value,
                 channel: row.channel,
             };
-            self.encoder(place.part).push(place.code, &packed);
-            return self.hand_over_full(place.part);
+            return self.row(place, &packed);
         }
         let bytes = &mut self.facts[place.part];
         fact::append(bytes, &mut self.room, place.code, fact)?;
@@ -312,6 +327,11 @@ impl Store {
         &self.events
     }
 
+    /// How many rows of `event` there are beyond those that are here: some stand for several.
+    pub(crate) fn rows_stood_for(&self, event: &Text) -> u64 {
+        self.stood_for.get(event).copied().unwrap_or(0)
+    }
+
     /// Bytes that went to the temporary file.
     #[must_use]
     pub fn n_spilled(&self) -> u64 {
@@ -338,6 +358,21 @@ impl Store {
     fn account_in(&self, accounts: &Range<usize>, code: u32) -> Option<usize> {
         let account = *self.account_of_code.get(code as usize)? as usize;
         account.checked_sub(accounts.start).filter(|_| account < accounts.end)
+    }
+
+    /// The facts of the part at position `part` but usage.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub(crate) fn load_facts(&self, part: usize) -> Result<Vec<AccountFacts>, StoreError> {
+        let accounts = &self.ranges[part];
+        let mut facts = vec![AccountFacts::default(); accounts.len()];
+        for block in self.parts[part].iter().filter(|block| block.kind == BlockKind::Facts) {
+            let bytes = self.space.read(&block.kept)?;
+            fact::read(&bytes, |code| self.account_in(accounts, code), &mut facts)?;
+        }
+        facts.iter_mut().for_each(AccountFacts::sort);
+        Ok(facts)
     }
 
     /// The facts of the part at position `part`.

@@ -19,7 +19,10 @@ use super::{
 use crate::compute::{self, ComputeError, Computed, GROUP_ROWS, Key};
 use crate::history::{History, Text};
 use crate::matrix::Column;
+use crate::read::ReadError;
 use crate::spec::{FeatureSpec, Kind};
+
+use super::merged::Merge;
 
 /// Why computed features were not written. The file that was there before, if any, is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +33,16 @@ pub enum ComputedError {
     /// They could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The rows of an earlier file could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// A failure on the way, told apart once it is out of the writer.
-enum Failure {
+pub(super) enum Failure {
     Compute(ComputeError),
     Write(WriteError),
+    Read(ReadError),
     Io(io::Error),
 }
 
@@ -48,6 +55,12 @@ impl From<ComputeError> for Failure {
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
     }
 }
 
@@ -70,10 +83,16 @@ pub fn computed_features(
     specs: &[FeatureSpec],
     on_rows: impl Fn(usize) + Sync,
 ) -> Result<(), ComputedError> {
+    write_output(path, &Output { history, keys, specs, on_rows: &on_rows, merge: None })
+}
+
+pub(super) fn write_output<F: Fn(usize) + Sync>(
+    path: &Path,
+    output: &Output<'_, F>,
+) -> Result<(), ComputedError> {
     let format = Format::of(path)?;
     let mut failure = None;
     let written = atomically(path, |file| {
-        let output = Output { history, keys, specs, on_rows: &on_rows };
         output.write(file, format).map_err(|failed| {
             let (error, kept) = match failed {
                 Failure::Io(error) => (error, None),
@@ -86,16 +105,19 @@ pub fn computed_features(
     match (written, failure) {
         (Err(_), Some(Failure::Compute(error))) => Err(error.into()),
         (Err(_), Some(Failure::Write(error))) => Err(error.into()),
+        (Err(_), Some(Failure::Read(error))) => Err(error.into()),
         (written, _) => Ok(written?),
     }
 }
 
 /// What is to be written.
-struct Output<'a, F> {
-    history: &'a History,
-    keys: &'a [Key],
-    specs: &'a [FeatureSpec],
-    on_rows: &'a F,
+pub(super) struct Output<'a, F> {
+    pub(super) history: &'a History,
+    pub(super) keys: &'a [Key],
+    pub(super) specs: &'a [FeatureSpec],
+    pub(super) on_rows: &'a F,
+    /// Rows that are taken over from an earlier file.
+    pub(super) merge: Option<&'a Merge<'a>>,
 }
 
 impl<F: Fn(usize) + Sync> Output<'_, F> {
@@ -104,30 +126,40 @@ impl<F: Fn(usize) + Sync> Output<'_, F> {
             Format::Parquet => {
                 let mut parquet = ParquetRows::new(file, self.specs)?;
                 let factory = parquet.factory.clone();
-                self.rows(|columns| encode(&factory, columns), |chunks| Ok(parquet.append(chunks)?))?;
+                let encode = |columns| Ok(Encoded::Chunks(encode(&factory, columns)?));
+                self.rows(encode, Encoded::Copied, |encoded| match encoded {
+                    Encoded::Chunks(chunks) => Ok(parquet.append(chunks)?),
+                    Encoded::Copied(group) => Ok(parquet.copy(group, self.merge)?),
+                })?;
                 Ok(parquet.close()?)
             }
             Format::Csv => {
                 let features = self.specs.iter().map(|spec| spec.name.as_str());
                 file.write_all(&csv_header(["account_id", "as_of"].into_iter().chain(features))?)?;
-                self.rows(|columns| Ok(csv_rows(&columns)?), |text| Ok(file.write_all(&text)?))
+                let copied = |_| Vec::new();
+                let rows = |columns: Vec<OutputColumn>| Ok(csv_rows(&columns)?);
+                self.rows(rows, copied, |text| Ok(file.write_all(&text)?))
             }
             Format::Ndjson => {
-                self.rows(|columns| Ok(ndjson_rows(&columns)?), |text| Ok(file.write_all(&text)?))
+                let copied = |_| Vec::new();
+                let rows = |columns: Vec<OutputColumn>| Ok(ndjson_rows(&columns)?);
+                self.rows(rows, copied, |text| Ok(file.write_all(&text)?))
             }
         }
     }
 
-    /// Hands out all rows in the order of the keys: groups of columns go through `encode` and then `commit`.
+    /// Hands out all rows in the order of the keys: groups of columns go through `encode` and then `commit`; of a group
+    /// that stands in an earlier Parquet file as it is, `copied` gets the position there instead.
     fn rows<T: Send>(
         &self,
         encode: impl Fn(Vec<OutputColumn>) -> Result<T, Failure> + Sync,
+        copied: impl Fn(usize) -> T + Sync,
         commit: impl FnMut(T) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let is_sorted = self
-            .keys
-            .windows(2)
-            .all(|pair| (&pair[0].account_id, pair[0].as_of) <= (&pair[1].account_id, pair[1].as_of));
+        if let Some(merge) = self.merge {
+            return merge.rows(self, encode, copied, commit);
+        }
+        let is_sorted = self.is_sorted();
         let counted = |computed: Computed| {
             let n_rows = computed.rows.len();
             let columns = self.columns(computed)?;
@@ -155,8 +187,16 @@ impl<F: Fn(usize) + Sync> Output<'_, F> {
         )
     }
 
+    /// Whether the keys are in the order of account and time.
+    pub(super) fn is_sorted(&self) -> bool {
+        let pairs = self.keys.windows(2);
+        let is_in_order =
+            |pair: &[Key]| (&pair[0].account_id, pair[0].as_of) <= (&pair[1].account_id, pair[1].as_of);
+        pairs.into_iter().all(is_in_order)
+    }
+
     /// The columns of a file: account and time of the rows, then the features.
-    fn columns(&self, computed: Computed) -> Result<Vec<OutputColumn>, Failure> {
+    pub(super) fn columns(&self, computed: Computed) -> Result<Vec<OutputColumn>, Failure> {
         let Computed { rows, columns } = computed;
         let accounts = rows.iter().map(|&row| Some(self.keys[row].account_id.clone())).collect();
         let times = rows.iter().map(|&row| Some(self.keys[row].as_of)).collect();
@@ -174,6 +214,13 @@ impl<F: Fn(usize) + Sync> Output<'_, F> {
         }
         Ok(output)
     }
+}
+
+/// A row group on its way into a Parquet file.
+enum Encoded {
+    Chunks(Vec<ArrowColumnChunk>),
+    /// That of the earlier file at this position, as it is.
+    Copied(usize),
 }
 
 /// A Parquet file that row groups are appended to.
@@ -198,6 +245,15 @@ impl<'a> ParquetRows<'a> {
             chunk.append_to_row_group(&mut group).map_err(io::Error::other)?;
         }
         group.close().map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    /// Appends a row group of the earlier file.
+    fn copy(&mut self, group: usize, merge: Option<&Merge<'_>>) -> io::Result<()> {
+        let Some(merge) = merge else { return Ok(()) };
+        let mut to = self.writer.next_row_group().map_err(io::Error::other)?;
+        merge.earlier.rows.copy_group(group, &mut to).map_err(io::Error::other)?;
+        to.close().map_err(io::Error::other)?;
         Ok(())
     }
 
@@ -240,7 +296,7 @@ fn encode(
 }
 
 /// Rows of fixed length in a temporary file, written in any order and read in theirs.
-struct RowFile<'a> {
+pub(super) struct RowFile<'a> {
     specs: &'a [FeatureSpec],
     file: Mutex<File>,
     texts: Mutex<Texts>,
@@ -256,11 +312,11 @@ struct Texts {
 const NUMBER_BYTES: usize = 8;
 
 impl<'a> RowFile<'a> {
-    fn new(specs: &'a [FeatureSpec]) -> io::Result<Self> {
+    pub(super) fn new(specs: &'a [FeatureSpec]) -> io::Result<Self> {
         Ok(Self { specs, file: Mutex::new(tempfile::tempfile()?), texts: Mutex::default() })
     }
 
-    fn write(&self, computed: &Computed) -> io::Result<()> {
+    pub(super) fn write(&self, computed: &Computed) -> io::Result<()> {
         let width = self.specs.len() * NUMBER_BYTES;
         let mut bytes = vec![0; computed.rows.len() * width];
         for (at, column) in computed.columns.iter().enumerate() {
@@ -286,7 +342,7 @@ impl<'a> RowFile<'a> {
         Ok(())
     }
 
-    fn read(&self, first: usize, n_rows: usize) -> io::Result<Vec<Column>> {
+    pub(super) fn read(&self, first: usize, n_rows: usize) -> io::Result<Vec<Column>> {
         let width = self.specs.len() * NUMBER_BYTES;
         let mut bytes = vec![0; n_rows * width];
         {

@@ -4,6 +4,7 @@
 //! the complete new one.
 
 mod computed;
+mod merged;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -21,6 +22,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 pub use computed::{ComputedError, computed_features};
+pub use merged::{Changes, Earlier, merged_features};
 
 use crate::history::Text;
 use crate::matrix::{Column, FeatureTable, RowKey};

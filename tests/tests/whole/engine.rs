@@ -217,7 +217,7 @@ fn threads_and_memory_do_not_show() {
         pool.install(|| {
             let history = history(&tables, Stored::Files, config);
             let n_spilled = history.store.as_ref().unwrap().n_spilled();
-            // The account that uses least: what explains a value is quadratic in the account's facts.
+            // The account that uses least has the shortest explanation.
             let (keys, asked) = (keys(&history), ["events_28d".to_owned()]);
             let table =
                 compute::table(&history, &keys, &compute::specs_of(&history, &asked).unwrap()).unwrap();

@@ -18,10 +18,10 @@ use crate::engine::{
     DATES, Stored, Tables, business, bytes_of, config, differences, history, keys, put, put_parquet, specs,
 };
 
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 
 /// The times of the column in microseconds, where the table has it.
-fn times(batch: &RecordBatch, column: &str) -> Option<Int64Array> {
+pub(crate) fn times(batch: &RecordBatch, column: &str) -> Option<Int64Array> {
     let array = batch.column_by_name(column)?;
     let micros = match array.data_type() {
         DataType::Date32 => cast(&cast(array, &DataType::Int32).unwrap(), &DataType::Int64).unwrap(),
@@ -50,7 +50,7 @@ const HAPPENED: [(&str, &str); 14] = [
 ];
 
 /// When each row happened and became known.
-fn known(name: &str, batch: &RecordBatch) -> Vec<(i64, i64)> {
+pub(crate) fn known(name: &str, batch: &RecordBatch) -> Vec<(i64, i64)> {
     let (_, happened) = HAPPENED.iter().find(|(table, _)| *table == name).unwrap();
     let happened = times(batch, happened).unwrap();
     let recorded = times(batch, "recorded_at").or_else(|| times(batch, "received_at"));
@@ -72,7 +72,7 @@ fn known(name: &str, batch: &RecordBatch) -> Vec<(i64, i64)> {
         .collect()
 }
 
-fn accounts(batch: &RecordBatch) -> Vec<String> {
+pub(crate) fn accounts(batch: &RecordBatch) -> Vec<String> {
     let ids = batch.column_by_name("account_id").unwrap();
     (0..batch.num_rows()).map(|row| array_value_to_string(ids, row).unwrap()).collect()
 }

@@ -12,6 +12,7 @@
 mod crash;
 mod engine;
 mod explain_page;
+mod incremental;
 mod late_facts;
 mod leakage;
 mod oracle;

@@ -23,9 +23,9 @@ use crate::rows::labelled;
 /// A configuration or a folder that cannot be read at all; everything else is told.
 pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
     let config = Config::load(args.config.as_deref())?.with_memory(args.memory);
-    let stage = progress.stage("reading the history", 0);
-    let inspection =
-        read::inspect(&args.history, &HistoryConfig { now: Some(now), ..config.history.clone() })?;
+    let (stage, listener) = progress.reading("reading the history");
+    let history = HistoryConfig { now: Some(now), listener, ..config.history.clone() };
+    let inspection = read::inspect(&args.history, &history)?;
     drop(stage);
     let mut text = tables(&inspection);
     let mut problems: Vec<String> = inspection.problems.iter().map(ToString::to_string).collect();

@@ -1,11 +1,13 @@
 //! `features`: the feature matrix of a history.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use holdfast_features::compute::{self, Key};
-use holdfast_features::{Role, Timestamp, write};
+use holdfast_features::{FeatureSpec, Role, Timestamp, write};
 
+use super::incremental::Incremental;
 use crate::TrainError;
 use crate::cli::FeaturesArgs;
 use crate::columns::count;
@@ -15,6 +17,35 @@ use crate::progress::Progress;
 
 /// The program that speaks to clusters.
 const CLUSTER_PROGRAM: &str = "holdfast-cluster";
+
+/// A history and the features that are asked of it.
+pub(super) struct Asked {
+    pub(super) source: HistorySource,
+    pub(super) keys: Vec<Key>,
+    pub(super) specs: Vec<FeatureSpec>,
+}
+
+impl Asked {
+    fn read(
+        args: &FeaturesArgs,
+        history: &Path,
+        config: &Config,
+        now: Timestamp,
+        progress: &Progress,
+    ) -> Result<Self, TrainError> {
+        let source = HistorySource::read(history, config, now, progress)?;
+        let snapshots = match &args.snapshots {
+            Some(path) => source.requested(config, path)?,
+            None => source.active_at(config, &args.as_of)?,
+        };
+        let specs = match args.only.as_slice() {
+            [] => source.specs(config)?,
+            names => compute::specs_of(&source.history, names)?,
+        };
+        let keys = snapshots.iter().map(Key::from).collect();
+        Ok(Self { source, keys, specs })
+    }
+}
 
 /// Computes and writes the features of the accounts and dates asked for.
 ///
@@ -31,23 +62,31 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
     if !args.only.is_empty() {
         config.history.wanted = compute::tables_of(&args.only);
     }
-    let source = HistorySource::read(history, &config, now, progress)?;
-    let snapshots = match &args.snapshots {
-        Some(path) => source.requested(&config, path)?,
-        None => source.active_at(&config, &args.as_of)?,
+    let read = |config: &Config| Asked::read(args, history, config, now, progress);
+    let (asked, told) = if args.incremental || args.previous.is_some() {
+        let incremental = Incremental::begin(args, history, &config, now, progress)?;
+        let mut config = incremental.lean(args, &config).unwrap_or(config);
+        let mut asked = read(&config)?;
+        let mut planned = incremental.plan(args, &asked, &config, progress)?;
+        if !planned.is_served {
+            // A late fact reaches back to files of usage that were left out.
+            (config.history.settled, config.history.left_out) = (None, BTreeSet::new());
+            asked = read(&config)?;
+            planned = incremental.plan(args, &asked, &config, progress)?;
+        }
+        let told = incremental.write(out, &asked, planned, progress)?;
+        (asked, told)
+    } else {
+        let asked = read(&config)?;
+        let stage = progress.stage("computing features", asked.keys.len());
+        let on_rows = |n_rows: usize| stage.more(n_rows as u64);
+        write::computed_features(out, &asked.source.history, &asked.keys, &asked.specs, on_rows)?;
+        (asked, String::new())
     };
-    let specs = match args.only.as_slice() {
-        [] => source.specs(&config)?,
-        names => compute::specs_of(&source.history, names)?,
-    };
-    let keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
-    drop(snapshots);
-    let stage = progress.stage("computing features", keys.len());
-    write::computed_features(out, &source.history, &keys, &specs, |n_rows| stage.more(n_rows as u64))?;
-    drop(stage);
+    let (keys, specs) = (&asked.keys, &asked.specs);
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     Ok(format!(
-        "{} rows of {} features and {} context columns: {}\n",
+        "{told}{} rows of {} features and {} context columns: {}\n",
         count(keys.len()),
         count(n_features),
         count(specs.len() - n_features),

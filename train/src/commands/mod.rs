@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod features;
+mod incremental;
 mod models;
 mod score;
 mod simulate;

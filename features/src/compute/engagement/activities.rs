@@ -320,12 +320,17 @@ fn is_outreach(one: &Activity) -> bool {
         && one.is_automated != Some(true)
 }
 
-/// When the customer answered, if before the observation: the hours count from the activity.
+/// When the customer answered, if before the observation.
 fn answered_before(one: &Activity, as_of: Timestamp) -> Option<Timestamp> {
+    answered_at(one).filter(|&answered| answered < as_of)
+}
+
+/// When the customer answered: the hours count from the activity.
+pub(in crate::compute) fn answered_at(one: &Activity) -> Option<Timestamp> {
     let hours = one.response_hours?;
     #[expect(clippy::cast_possible_truncation, reason = "saturates, which is far in the future")]
     let micros = (hours / 24.0 * DAY_MICROS) as i64;
-    Some(one.occurred_at + micros).filter(|&answered| answered < as_of)
+    Some(one.occurred_at + micros)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact: below 2^53")]

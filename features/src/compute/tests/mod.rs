@@ -1,6 +1,8 @@
 //! What features must be: known values, and nothing from the future.
 
 mod by_hand;
+mod explain;
+mod fingerprint;
 mod leak;
 mod random;
 mod today;

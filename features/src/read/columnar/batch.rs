@@ -91,7 +91,7 @@ fn numbers(array: &ArrayRef) -> Option<PrimitiveArray<Float64Type>> {
 }
 
 /// Times in microseconds.
-pub(super) fn times(array: &ArrayRef) -> Option<PrimitiveArray<Int64Type>> {
+pub(in crate::read) fn times(array: &ArrayRef) -> Option<PrimitiveArray<Int64Type>> {
     fn scaled<T: ArrowPrimitiveType<Native = i64>>(
         array: &ArrayRef,
         factor: i64,

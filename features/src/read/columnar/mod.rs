@@ -22,11 +22,13 @@ use parquet::arrow::arrow_reader::{
 
 use super::accounts::Aliases;
 use super::check::Present;
+use super::config::Listener;
 use super::mapping::Mapping;
 use crate::history::Text;
 use crate::store::{Packer, StoreBuilder, StoreError};
 use crate::time::{DAY, Timestamp};
 use batch::Batch;
+pub(super) use batch::times;
 pub(super) use statistics::known_at;
 use taking::Taking;
 
@@ -49,6 +51,7 @@ pub(super) struct Source<'a> {
     pub(super) delay: i64,
     pub(super) present: Option<Present>,
     pub(super) now: Option<Timestamp>,
+    pub(super) listener: &'a Listener,
 }
 
 /// Why a file is not taken here.
@@ -181,6 +184,8 @@ impl Source<'_> {
             let batch = Batch::of(&batch, &file.columns, self).ok_or(NotTaken::Unusual)?;
             taking.batch(&batch, packer)?;
         }
+        let n_bytes = file.metadata.metadata().row_group(group).compressed_size();
+        self.listener.read(u64::try_from(n_bytes).unwrap_or(0));
         Ok(())
     }
 

@@ -42,6 +42,7 @@ impl Iterator for CsvBatches {
         let mut builders: Vec<StringBuilder> = (0..self.n_columns).map(|_| StringBuilder::new()).collect();
         let mut broken = Vec::new();
         let mut record = ByteRecord::new();
+        let start = self.reader.position().byte();
         let mut n_rows = 0;
         while n_rows < BATCH_ROWS {
             match self.reader.read_byte_record(&mut record) {
@@ -77,7 +78,8 @@ impl Iterator for CsvBatches {
         let columns = builders.into_iter().map(|mut builder| Cells::Text(builder.finish())).collect();
         let first_row = self.next_row;
         self.next_row += n_rows;
-        Some(Ok(RawBatch { first_row, n_rows, columns, broken }))
+        let n_bytes = self.reader.position().byte() - start;
+        Some(Ok(RawBatch { first_row, n_rows, n_bytes, columns, broken }))
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct RawBatch {
     pub(super) first_row: usize,
     /// The number of rows.
     pub(super) n_rows: usize,
+    /// How much of the file they are.
+    pub(super) n_bytes: u64,
     /// The columns, in the order of [`Scan::columns`].
     pub(super) columns: Vec<Cells>,
     /// Rows that could not be taken apart, in their order; their cells are missing.

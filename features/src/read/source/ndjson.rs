@@ -24,6 +24,8 @@ struct JsonBatches {
 struct Lines {
     reader: BufReader<File>,
     line: Vec<u8>,
+    /// Bytes since they were last asked for.
+    n_bytes: u64,
 }
 
 /// Reads the file once for its columns, in the order in which they first occur; the batches read it again.
@@ -87,13 +89,14 @@ impl Iterator for JsonBatches {
         let columns = builders.into_iter().map(|mut builder| Cells::Text(builder.finish())).collect();
         let first_row = self.next_row;
         self.next_row += n_rows;
-        Some(Ok(RawBatch { first_row, n_rows, columns, broken }))
+        let n_bytes = std::mem::take(&mut self.lines.n_bytes);
+        Some(Ok(RawBatch { first_row, n_rows, n_bytes, columns, broken }))
     }
 }
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, ReadError> {
-        Ok(Self { reader: BufReader::new(open(path)?), line: Vec::new() })
+        Ok(Self { reader: BufReader::new(open(path)?), line: Vec::new(), n_bytes: 0 })
     }
 
     /// The next line that is not blank, without a byte-order mark.
@@ -107,6 +110,7 @@ impl Lines {
             if n_bytes == 0 {
                 return Ok(None);
             }
+            self.n_bytes += n_bytes as u64;
             let start = if self.line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             if !self.line[start..].trim_ascii().is_empty() {
                 return Ok(Some(self.line[start..].trim_ascii()));

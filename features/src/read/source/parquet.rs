@@ -21,8 +21,11 @@ pub(super) fn scan(path: &Path) -> Result<Scan, ReadError> {
         let path = path.to_owned();
         move |message: String| ReadError::Parquet { path: path.clone(), message }
     };
+    let opened = open(path)?;
+    let length = opened.metadata().map_or(0, |metadata| metadata.len());
     let builder =
-        ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(|error| broken(error.to_string()))?;
+        ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| broken(error.to_string()))?;
+    let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0).max(1);
     let mut columns = Vec::new();
     for field in builder.schema().fields() {
         name_columns("", field, &mut columns);
@@ -37,7 +40,9 @@ pub(super) fn scan(path: &Path) -> Result<Scan, ReadError> {
         }
         let (first_row, n_rows) = (next_row, batch.num_rows());
         next_row += n_rows;
-        Ok(RawBatch { first_row, n_rows, columns, broken: Vec::new() })
+        // Rows of one file take about as much each.
+        let n_bytes = u64::try_from(u128::from(length) * n_rows as u128 / u128::from(total)).unwrap_or(0);
+        Ok(RawBatch { first_row, n_rows, n_bytes, columns, broken: Vec::new() })
     });
     Ok(Scan { file: file_name(path), columns, batches: Box::new(batches) })
 }

@@ -372,6 +372,7 @@ pub(super) fn is_taken(dir: &TempDir, table: &str, config: &HistoryConfig) -> bo
         delay: config.table(table).delay,
         present: Present::new(config),
         now: config.now,
+        listener: &config.listener,
     };
     columnar::take(&files, &source, &Arc::new(StoreBuilder::new(vec![], 1 << 20)), 0).is_ok()
 }
