@@ -35,13 +35,13 @@ pub enum Command {
         holdfast-train truth --scenario null,planted-leak --accounts 2000 --check\n  \
         holdfast-train truth --scenario 300-accounts --seeds 20 --out truth.json\n  \
         holdfast-train truth --scenario all --accounts 20000\n\n\
-        For each business a model is trained as `run` trains it. It is judged on the rows of its report (tested: later\n\
-        than those learnt from, accounts never seen) and on the rows whose outcome nobody knew at the end of the history\n\
-        (later), by what is true: AUC* and the others are expectations under the true probabilities p, free of the noise\n\
-        of outcomes. Two ceilings stand beside: p itself (latent), and the best estimate of p from the same features\n\
-        (observable), learnt from the true probabilities of another business of the same scenario: a lower bound.\n\
-        The calibration error is the mean of |mean q - mean p| over up to 20 bins of equal weight. Tolerances are meant\n\
-        for 20,000 accounts and grow with the square root of 20,000 over --accounts.\n\
+        For each business a model is trained as `run` trains it. It is judged on the rows of its report (tested: later \
+        than those learnt from, accounts never seen) and on the rows whose outcome nobody knew at the end of the \
+        history (later), by what is true: AUC* and the others are expectations under the true probabilities p, free of \
+        the noise of outcomes. Two ceilings stand beside: p itself (latent), and the best estimate of p from the same \
+        features (observable), learnt from the true probabilities of another business of the same scenario: a lower \
+        bound. The calibration error is the mean of |mean q - mean p| over up to 20 bins of equal weight. Tolerances \
+        are meant for 20,000 accounts and grow with the square root of 20,000 over --accounts.\n\n\
         Exit code with --check: 0 every promise kept, 3 one missed.")]
     Truth(TruthArgs),
     /// Say what a history holds, which features it switches on, and what is wrong with it

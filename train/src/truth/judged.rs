@@ -72,7 +72,7 @@ pub struct Business {
     pub later: Judged,
     /// Those by lifecycle stage.
     pub stages: Vec<StageFigures>,
-    /// The ridge alone on the later rows, in small businesses.
+    /// The ridge alone on the later rows, in small businesses where other learners are tried beside it.
     pub ridge: Option<Expected>,
     /// How early the model, the rules and the true probabilities warn.
     pub lead: Option<LeadTimes>,
@@ -135,8 +135,9 @@ pub fn judge(
     };
     let later = Later::new(&source, &known, &trained, config, progress)?;
     let probabilities = later.by(&trained)?;
+    let is_ridge = config.training.learners == [Learner::Logistic];
     let ridge = match business.params().n_accounts {
-        ..=MOST_WITH_RIDGE => Some(later.expected(&ridge(&later, &source, config, progress)?)?),
+        ..=MOST_WITH_RIDGE if !is_ridge => Some(later.expected(&ridge(&later, &source, config, progress)?)?),
         _ => None,
     };
     let judged = Business {

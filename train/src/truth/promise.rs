@@ -21,9 +21,6 @@ const STAGE_CALIBRATION: f64 = 0.02;
 const HONESTY: f64 = 0.02;
 /// AUC beside 0.5 where nothing tells who leaves.
 const NULL_AUC: f64 = 0.03;
-/// Churners without a sustained alert so many days ahead, at the budget of the configuration.
-const MISSED: f64 = 0.30;
-const AHEAD: u32 = 90;
 /// What the planted leak shows in: answers to surveys.
 const LEAK: &str = "nps";
 
@@ -73,16 +70,7 @@ pub fn promises(
     let ridge = held("log loss less the ridge's", 0.0, &|business| {
         Some(business.later.model.log_loss - business.ridge?.log_loss)
     });
-    let late = held("churners not caught 90 days ahead", MISSED, &|business| missed(business, "this model"));
     let found = match scenario {
-        Scenario::Default => vec![
-            gap,
-            calibration,
-            stage,
-            honesty,
-            gate("share of models held back", &|business| business.is_in_use),
-            late,
-        ],
         Scenario::Null => vec![
             held("AUC beside 0.5", NULL_AUC * slack, &|business| Some((business.claimed.auc? - 0.5).abs())),
             held("calibration error", CALIBRATION * slack, &|business| {
@@ -110,13 +98,6 @@ pub fn promises(
 /// Whether a warning says of a feature of the leak that it alone ranks too well.
 fn is_named(warning: &str) -> bool {
     warning.contains("alone has an AUC") && warning.contains(LEAK)
-}
-
-/// The share of churners whom `ranking` had no sustained alert for [`AHEAD`] days before, among those in reach.
-pub(super) fn missed(business: &Business, ranking: &str) -> Option<f64> {
-    let rankings = &business.lead.as_ref()?.rankings;
-    let caught = &rankings.iter().find(|other| other.name == ranking)?.lead.caught;
-    Some(1.0 - caught.iter().find(|caught| caught.days == AHEAD)?.share?)
 }
 
 /// The largest calibration error of a stage.
