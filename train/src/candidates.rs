@@ -11,8 +11,11 @@ const SMALL: usize = 1_500;
 const LARGE: usize = 20_000;
 /// From this many features on hinges would make more columns than the rows of most businesses can bear.
 const WIDE: usize = 60;
+/// The longest path of trees whose leaves are counted.
+const MAX_PATH: usize = 64;
 
-/// The candidates of `learners` for `n_rows` training rows of `n_features` features, simplest first.
+/// The candidates of `learners` for `n_rows` training rows of `n_features` features, of each learner those first that a
+/// short budget should try first.
 ///
 /// # Errors
 /// None for the parameters written here; the type is the learners' own.
@@ -36,10 +39,10 @@ pub fn candidates(
 /// Ridge strengths, with straight lines and with hinges.
 fn logistics(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsError> {
     let hinges_and_strengths: &[(usize, f64)] = match (n_rows, n_features) {
-        (LARGE.., _) => &[(0, 10.0), (3, 10.0)],
-        (_, WIDE..) => &[(0, 10.0), (0, 100.0), (2, 100.0), (2, 400.0)],
-        (..SMALL, _) => &[(0, 3.0), (0, 30.0), (0, 300.0), (4, 3.0), (4, 30.0), (4, 300.0)],
-        _ => &[(0, 1.0), (0, 10.0), (0, 100.0), (4, 1.0), (4, 10.0), (4, 100.0)],
+        (LARGE.., _) => &[(0, 10.0), (3, 10.0), (6, 3.0)],
+        (_, WIDE..) => &[(0, 30.0), (2, 100.0), (0, 300.0), (2, 400.0), (0, 10.0), (0, 1_000.0)],
+        (..SMALL, _) => &[(0, 30.0), (4, 30.0), (0, 3.0), (4, 3.0), (0, 300.0), (4, 300.0)],
+        _ => &[(8, 1.0), (0, 10.0), (4, 1.0), (4, 10.0), (0, 1.0), (0, 100.0), (4, 100.0)],
     };
     let default = logistic::Params::default();
     hinges_and_strengths
@@ -68,14 +71,15 @@ fn additives(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
         .collect()
 }
 
-/// Two sizes of leaves: forests differ by little else. Among many features a smaller share is tried at each split,
-/// about the square root of their number, and half of the trees average enough.
+/// Sizes of leaves, the larger ones with more columns tried at each split: where churn is rare, leaves of 100 rows still
+/// hold but a handful of churned ones. Among many features a smaller share is tried, about the square root of their
+/// number, and half of the trees average enough.
 fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsError> {
     let default = forest::Params::default();
-    let leaves: &[usize] = match n_rows {
-        ..SMALL => &[10, 25],
-        SMALL..LARGE => &[10, 40],
-        _ => &[40],
+    let leaves: &[(usize, f64)] = match n_rows {
+        ..SMALL => &[(10, 1.0), (25, 1.0)],
+        SMALL..LARGE => &[(40, 1.0), (160, 1.7), (10, 1.0), (80, 1.7)],
+        _ => &[(40, 1.0)],
     };
     let (trees, column_fraction) = match (n_rows, n_features) {
         (_, WIDE..) => (100, 0.12),
@@ -84,28 +88,60 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
     };
     leaves
         .iter()
-        .map(|&min_leaf| {
+        .map(|&(min_leaf, more)| {
+            let column_fraction = more * column_fraction;
             let params = forest::Params { min_leaf, trees, column_fraction, ..default };
             Ok(Candidate::Forest(params.check()?))
         })
         .collect()
 }
 
-/// Stumps to depth 6, and twice a strongly shrunk one that sees few columns at a time: it wins where churn is rare or
-/// columns repeat each other. The validation curves choose the rounds, so that only the upper bound is set here.
+/// Stumps to trees of 63 leaves, from strongly to hardly shrunk: sums of one-column steps win where columns act alone,
+/// strong shrinkage where churn is rare or columns repeat each other, small leaves where few rows tell much. Trees that
+/// see few columns each differ more, which helps their sum. The validation curves choose the rounds, so that only the
+/// upper bound is set here.
 fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
-    let default = boost::Params::default();
-    let (depths, shrunk, learning_rate, rounds): (&[usize], &[usize], f64, usize) = match n_rows {
-        ..SMALL => (&[1, 2, 3], &[3], 0.04, 400),
-        SMALL..LARGE => (&[2, 3, 4, 6], &[3, 5], 0.04, 500),
-        _ => (&[3, 4, 6], &[5], 0.06, 400),
+    let default = boost::Params { learning_rate: 0.04, rounds: 600, ..boost::Params::default() };
+    let plain = |depth| boost::Params { depth, ..default };
+    let stumps = boost::Params { depth: 1, learning_rate: 0.1, ..default };
+    let few = boost::Params { column_fraction: 0.3, row_fraction: 0.5, ..stumps };
+    let shrunk = |depth| boost::Params { depth, l2: 30.0, min_rows: 50, column_fraction: 0.3, ..default };
+    let bound = boost::Params { depth: 2, l2: 100.0, min_rows: 50, ..default };
+    let unbound = |leaves, min_rows| boost::Params {
+        depth: MAX_PATH,
+        leaves,
+        l2: 5.0,
+        min_rows,
+        min_child_weight: 0.0,
+        column_fraction: 0.2,
+        ..default
     };
-    let plain = depths.iter().map(|&depth| boost::Params { depth, learning_rate, rounds, ..default });
-    let shrunk = shrunk.iter().map(|&depth| {
-        let (l2, min_rows, column_fraction) = (30.0, 50, 0.3);
-        boost::Params { depth, learning_rate, rounds, l2, min_rows, column_fraction, ..default }
-    });
-    plain.chain(shrunk).map(|params| Ok(Candidate::Boost(params.check()?))).collect()
+    let leafy = |leaves| boost::Params { depth: MAX_PATH, leaves, ..shrunk(1) };
+    let faster = |params| boost::Params { learning_rate: 0.06, rounds: 500, ..params };
+    let all: Vec<boost::Params> = match n_rows {
+        ..SMALL => {
+            vec![plain(2), stumps, shrunk(3), plain(3), unbound(8, 10), bound, few, unbound(16, 10)]
+        }
+        SMALL..LARGE => vec![
+            plain(3),
+            stumps,
+            unbound(31, 10),
+            plain(2),
+            shrunk(5),
+            plain(4),
+            boost::Params { learning_rate: 0.02, rounds: 1_000, ..unbound(31, 20) },
+            few,
+            shrunk(3),
+            plain(6),
+            bound,
+            unbound(16, 20),
+            unbound(63, 10),
+        ],
+        _ => [plain(4), shrunk(5), plain(6), leafy(31), plain(3), leafy(63), unbound(31, 100), stumps]
+            .map(faster)
+            .to_vec(),
+    };
+    all.into_iter().map(|params| Ok(Candidate::Boost(params.check()?))).collect()
 }
 
 #[cfg(test)]
@@ -120,6 +156,7 @@ mod tests {
             let all = candidates(&Learner::ALL, n_rows, n_features).unwrap();
             let names: BTreeSet<String> = all.iter().map(Candidate::describe).collect();
             assert_eq!(names.len(), all.len());
+            assert!((12..=32).contains(&all.len()), "{}", all.len());
             for learner in Learner::ALL {
                 assert!(all.iter().any(|candidate| candidate.learner() == learner.name()));
             }

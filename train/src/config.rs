@@ -49,6 +49,8 @@ pub struct TrainingConfig {
     pub finalists: usize,
     /// Training rows of a fit of the first rung of the halving at most.
     pub screening_rows: usize,
+    /// Boosted models whose mean a boosting finalist is; one from 20,000 training rows on.
+    pub bags: usize,
     /// Whether the finalists are blended.
     pub combine: Combine,
     /// Whether the best is chosen or the simplest within one standard error of it.
@@ -104,8 +106,9 @@ impl Default for TrainingConfig {
             origins: 2,
             test_share: 0.25,
             learners: Learner::ALL.to_vec(),
-            finalists: 6,
+            finalists: 8,
             screening_rows: 4_000,
+            bags: 3,
             combine: Combine::Blend,
             choice: Choice::Best,
             min_positives: 10,
@@ -128,6 +131,7 @@ impl TrainingConfig {
         let origins = count("origins", default.origins, 1, 12);
         let finalists = count("finalists", default.finalists, 1, 100);
         let screening_rows = count("screening_rows", default.screening_rows, 100, 10_000_000);
+        let bags = count("bags", default.bags, 1, 50);
         let min_positives = count("min_positives", default.min_positives, 2, 1_000_000);
         let replicates = count("replicates", default.replicates, 0, 100_000);
         let line = section.line_of("learners");
@@ -151,6 +155,7 @@ impl TrainingConfig {
             learners: if learners.is_empty() { default.learners } else { learners },
             finalists,
             screening_rows,
+            bags,
             combine: section.choice(
                 "combine",
                 default.combine,
@@ -177,8 +182,8 @@ impl TrainingConfig {
     /// What the selection of a learner takes.
     #[must_use]
     pub fn select(&self) -> SelectOptions {
-        let Self { seed, finalists, screening_rows, combine, choice, .. } = *self;
-        SelectOptions { seed, finalists, screening_rows, combine, choice }
+        let Self { seed, finalists, screening_rows, bags, combine, choice, .. } = *self;
+        SelectOptions { seed, finalists, screening_rows, bags, combine, choice }
     }
 
     /// What the evaluation takes.

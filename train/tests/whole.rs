@@ -72,6 +72,7 @@ fn from_a_history_to_scores() {
     a_published_version_has_its_features_and_report_and_they_agree_with_the_bundle(at);
     features_are_written_as_they_were_computed(at);
     check_says_ready_and_prints_the_rules(at);
+    snapshots_are_judged_by_the_folds_of_a_file(at);
 }
 
 fn the_same_input_gives_the_same_bytes(at: &Path) {
@@ -163,6 +164,47 @@ fn features_are_written_as_they_were_computed(at: &Path) {
     let text = fs::read_to_string(at.join("features.csv")).unwrap();
     assert_eq!(text.lines().count(), keys.len() + 1);
     assert!(text.starts_with("account_id,as_of,"));
+}
+
+/// Each account at three dates, in one of three folds but for the last one; every fourth row churned.
+fn snapshots_are_judged_by_the_folds_of_a_file(at: &Path) {
+    let accounts: Vec<String> =
+        scores(&at.join("scores.csv")).into_iter().map(|(account, _)| account).collect();
+    let (mut snapshots, mut folds) = ("account_id,as_of,churned_30d\n".to_owned(), "row,fold\n".to_owned());
+    let mut keys = Vec::new();
+    for (index, account) in accounts.iter().enumerate() {
+        for (month, date) in ["2023-06-30", "2023-07-31", "2023-08-31"].into_iter().enumerate() {
+            let row = keys.len();
+            snapshots += &format!("{account},{date},{}\n", u8::from((index + month) % 4 == 0));
+            if index + 1 < accounts.len() {
+                folds += &format!("{row},{}\n", index % 3);
+            }
+            keys.push(format!("{row},{account},{date}"));
+        }
+    }
+    fs::write(at.join("snapshots.csv"), snapshots).unwrap();
+    fs::write(at.join("folds.csv"), folds).unwrap();
+    let arguments = [
+        &["run", "--history", "business", "--registry", "folded", "--config", "holdfast.toml"][..],
+        &["--snapshots", "snapshots.csv", "--folds", "folds.csv", "--predictions", "judged.csv"],
+        &["--report", "folded-report"],
+    ]
+    .concat();
+    succeed(at, &arguments);
+    let judged = fs::read_to_string(at.join("judged.csv")).unwrap();
+    let mut lines = judged.lines();
+    assert_eq!(lines.next(), Some("row,account_id,as_of,probability"));
+    let (said, probabilities): (Vec<String>, Vec<f64>) = lines
+        .map(|line| line.rsplit_once(',').unwrap())
+        .map(|(key, probability)| (key.to_owned(), probability.parse::<f64>().unwrap()))
+        .unzip();
+    assert_eq!(said, keys[..keys.len() - 3]);
+    assert!(probabilities.iter().all(|probability| (0.0..1.0).contains(probability)));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(at.join("folded-report/report.json")).unwrap()).unwrap();
+    assert_eq!(report["evaluation"]["rows"], said.len());
+    let protocol = report["protocol"]["lines"].to_string();
+    assert!(protocol.contains("Outer folds: 3, of folds.csv."), "{protocol}");
 }
 
 fn check_says_ready_and_prints_the_rules(at: &Path) {

@@ -185,6 +185,15 @@ impl Grown {
         self.nodes.iter().enumerate().filter_map(leaf).collect()
     }
 
+    /// Lets every leaf answer so many times as much.
+    pub(super) fn scale(&mut self, factor: f64) {
+        for node in &mut self.nodes {
+            if let Node::Leaf { value } = node {
+                *value *= factor;
+            }
+        }
+    }
+
     /// Adds to the margins of `rows` (ascending), which the tree did not learn from, what it answers for them.
     pub(super) fn add_to(&self, rows: Vec<u32>, codes: &Codes, margins: &mut [f64]) {
         let mut rows = Rows::new(rows);

@@ -29,7 +29,7 @@ use histogram::Lanes;
 use slopes::Slopes;
 use split::Rules;
 
-/// A fitted boosted model: log-odds = base + Σ trees.
+/// A fitted boosted model: log-odds = base + Σ trees. Trees of one round stand together, one a bag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoostModel {
     pub(crate) base: f64,
@@ -89,8 +89,9 @@ fn run(
 
     let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
     let base = logit(positive / weights.iter().sum::<f64>());
-    let mut model = BoostModel { base, trees: Vec::with_capacity(params.rounds) };
-    let mut margins = vec![base; labels.len()];
+    let mut model = BoostModel { base, trees: Vec::with_capacity(params.rounds * params.bags) };
+    let mut bags = Bag::all(params.bags, base, labels.len(), seed);
+    let share = 1.0 / bags.iter().map(|_| 1.0).sum::<f64>();
     let mut validation = validation.map(|validation| {
         let watched = Watched::new(validation);
         let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
@@ -98,34 +99,49 @@ fn run(
     });
     let mut lanes: Option<Lanes> = None;
     for round in 0..params.rounds {
-        slopes.set(&margins, &labels, &weights);
-        let Sample { rows, others, columns } = Sample::draw(labels.len(), width, params, seed, round);
-        let of_round = match lanes.take() {
-            Some(lanes) if lanes.columns() == columns => lanes,
-            _ => {
-                let n_known = columns.iter().map(|&column| bins.n_known(column)).collect();
-                Lanes::of(&codes, columns, n_known)
+        for bag in &mut bags {
+            slopes.set(&bag.margins, &labels, &weights);
+            let Sample { rows, others, columns } = Sample::draw(labels.len(), width, params, bag.seed, round);
+            let of_round = match lanes.take() {
+                Some(lanes) if lanes.columns() == columns => lanes,
+                _ => {
+                    let n_known = columns.iter().map(|&column| bins.n_known(column)).collect();
+                    Lanes::of(&codes, columns, n_known)
+                }
+            };
+            let mut grown = grower.grow(&of_round, rows, &slopes);
+            lanes = Some(of_round);
+            grown.rows.add(&grown.leaves(), &mut bag.margins);
+            grown.add_to(others, &codes, &mut bag.margins);
+            grown.scale(share);
+            if let Some(Validation { codes, margins, .. }) = &mut validation {
+                grown.add_to(first_rows(margins.len()).collect(), codes, margins);
             }
-        };
-        let grown = grower.grow(&of_round, rows, &slopes);
-        lanes = Some(of_round);
-        grown.rows.add(&grown.leaves(), &mut margins);
-        grown.add_to(others, &codes, &mut margins);
-        let mut goes_on = true;
-        if let Some(Validation { codes, margins, watched }) = &mut validation {
-            grown.add_to(first_rows(margins.len()).collect(), codes, margins);
-            if Watched::is_checkpoint(round + 1, params.rounds) {
-                goes_on = watched.take_down(round + 1, margins.clone());
-            }
+            let tree = Tree::new(grown.nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
+            model.trees.push(tree);
         }
-        let tree = Tree::new(grown.nodes, width).map_err(|error| FitError::Trees(error.to_string()))?;
-        model.trees.push(tree);
-        if !goes_on {
+        if let Some(Validation { margins, watched, .. }) = &mut validation
+            && Watched::is_checkpoint(round + 1, params.rounds)
+            && !watched.take_down(round + 1, margins.clone())
+        {
             break;
         }
     }
     let checkpoints = validation.map_or_else(Vec::new, |validation| validation.watched.checkpoints());
     Ok((FittedClassifier { encoder, classifier: Classifier::Boost(model) }, checkpoints))
+}
+
+/// One of several boosted models that differ by chance alone; the fitted model is their mean.
+struct Bag {
+    seed: u64,
+    margins: Vec<f64>,
+}
+
+impl Bag {
+    fn all(n_bags: usize, base: f64, n_rows: usize, seed: u64) -> Vec<Self> {
+        let seed = |bag: u64| seed.wrapping_add(bag.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        (0..).take(n_bags).map(|bag| Self { seed: seed(bag), margins: vec![base; n_rows] }).collect()
+    }
 }
 
 /// What the tree of one round sees, ascending.

@@ -21,8 +21,10 @@ pub enum Monotone {
 /// Unchecked parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Params {
-    /// Trees, 1 to 5,000.
+    /// Trees of each bag, 1 to 5,000.
     pub rounds: usize,
+    /// Models on other samples of rows and columns whose mean is taken, 1 to 50 (Breiman 1996).
+    pub bags: usize,
     /// How much of each tree's answer is taken, above 0 and up to 1.
     pub learning_rate: f64,
     /// The longest path, 1 to 10 splits; up to [`MAX_DEPTH`] where fewer than 1,024 leaves are allowed.
@@ -53,6 +55,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             rounds: 300,
+            bags: 1,
             learning_rate: 0.03,
             depth: 4,
             leaves: MAX_LEAVES,
@@ -78,6 +81,9 @@ impl Params {
         };
         if !(1..=5_000).contains(&self.rounds) {
             return refuse("rounds", "1 to 5000", self.rounds.to_string());
+        }
+        if !(1..=50).contains(&self.bags) {
+            return refuse("bags", "1 to 50", self.bags.to_string());
         }
         if !(2..=MAX_LEAVES).contains(&self.leaves) {
             return refuse("leaves", "2 to 1024", self.leaves.to_string());
@@ -129,11 +135,18 @@ impl ValidParams {
         Self(Params { rounds: rounds.clamp(1, 5_000), ..self.0 })
     }
 
+    /// The same with `bags`, brought into 1 to 50.
+    #[must_use]
+    pub fn with_bags(&self, bags: usize) -> Self {
+        Self(Params { bags: bags.clamp(1, 50), ..self.0 })
+    }
+
     pub(crate) fn describe(&self) -> String {
-        let Params { rounds, learning_rate, depth, leaves, l2, min_rows, column_fraction, .. } = self.0;
+        let Params { rounds, bags, learning_rate, depth, leaves, l2, min_rows, column_fraction, .. } = self.0;
+        let bags = if bags > 1 { format!("bags={bags} ") } else { String::new() };
         let size = if self.0.is_best_first() { format!("leaves={leaves}") } else { format!("depth={depth}") };
         format!(
-            "rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}"
+            "{bags}rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}"
         )
     }
 }
@@ -149,6 +162,7 @@ mod tests {
         let parameter = |params: Params| params.check().unwrap_err().parameter;
         assert_eq!(parameter(Params { rounds: 0, ..good }), "rounds");
         assert_eq!(parameter(Params { depth: 11, ..good }), "depth");
+        assert_eq!(parameter(Params { bags: 51, ..good }), "bags");
         assert_eq!(parameter(Params { leaves: 1, ..good }), "leaves");
         assert!(Params { depth: 64, leaves: 31, ..good }.check().is_ok());
         assert_eq!(parameter(Params { depth: 65, leaves: 31, ..good }), "depth");

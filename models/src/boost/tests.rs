@@ -112,6 +112,29 @@ fn a_checkpoint_has_the_margins_of_a_fit_with_as_many_rounds() {
 }
 
 #[test]
+fn the_mean_of_several_bags_is_no_worse_than_they_are_on_average() {
+    let (table, labels) = data(800);
+    let rows: Vec<usize> = (0..300).collect();
+    let held_out: Vec<usize> = (300..800).collect();
+    let weights = vec![1.0; 800];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let alone = candidate(Monotone::Declared).with_rounds(40);
+    let loss = |candidate: &Candidate, seed: u64| {
+        let margins = fit(candidate, &training, seed).unwrap().margins(&table, &held_out);
+        log_loss(&margins, &labels[300..], &weights[300..])
+    };
+    let mean = (0..4).map(|seed| loss(&alone, seed)).sum::<f64>() / 4.0;
+    assert!(loss(&alone.with_bags(4), 0) < mean);
+    assert_eq!(fit(&alone.with_bags(1), &training, 0).unwrap(), fit(&alone, &training, 0).unwrap());
+    let watched = checkpoints(&alone.with_bags(4), &training, &held_out, 0).unwrap();
+    let last = &watched[watched.len() - 1];
+    let fitted = fit(&alone.with_bags(4), &training, 0).unwrap();
+    assert_eq!(last.rounds, Some(40));
+    assert_eq!(fitted.margins(&table, &held_out), last.margins);
+}
+
+#[test]
 fn rounds_that_only_make_it_worse_are_not_grown() {
     let (table, labels) = data(400);
     let rows: Vec<usize> = (0..200).collect();

@@ -143,6 +143,15 @@ impl Candidate {
             other => other.clone(),
         }
     }
+
+    /// The same candidate as the mean of `bags` boosted models; other learners as they are.
+    #[must_use]
+    pub fn with_bags(&self, bags: usize) -> Self {
+        match self {
+            Self::Boost(params) => Self::Boost(params.with_bags(bags)),
+            other => other.clone(),
+        }
+    }
 }
 
 impl FittedClassifier {

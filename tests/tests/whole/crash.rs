@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use crate::program::{Server, TRAIN, train, trained};
-use holdfast_features::read;
+use holdfast_features::{read, write};
 use holdfast_proto::v1::model_service_client::ModelServiceClient;
 use holdfast_proto::v1::risk_service_client::RiskServiceClient;
 use holdfast_proto::v1::{ModelVersion, ReloadModelRequest, Score, ScoreRequest, Subject, subject};
@@ -177,19 +177,27 @@ fn killed_after(arguments: &[&str], unfinished: &Path, n_fits: usize) -> Vec<(Pa
 fn a_run_that_goes_on_where_a_killed_one_was_publishes_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let (history, unfinished) = (at("history"), at("unfinished"));
-    let _ =
-        trained(&["simulate", "--out", text(&history), "--accounts", "150", "--months", "24", "--seed", "9"]);
+    let (data, config, unfinished) = (at("customers.csv"), at("holdfast.toml"), at("unfinished"));
+    // Churn depends on two columns, so that rounds are worth while.
+    let rows: String = (0..400)
+        .map(|row: usize| {
+            let (visits, plan, seats) = (row * 7 % 23, row * 5 % 3, row * 11 % 17);
+            let churned = visits + 9 * plan + row * row % 19 < 18;
+            format!("{visits},{},{seats},{}\n", ["x", "y", "z"][plan], u8::from(churned))
+        })
+        .collect();
+    let write = |path: &Path, text: &str| {
+        write::atomically(path, |file| std::io::Write::write_all(file, text.as_bytes())).unwrap();
+    };
+    write(&data, &format!("visits,plan,seats,churned\n{rows}"));
+    write(&config, "[training]\nfolds = 2\nreplicates = 20\nlearners = [\"logistic\", \"boost\"]\n");
     let (whole, resumed) = (at("whole"), at("resumed"));
-    let _ = trained(&["run", "--history", text(&history), "--registry", text(&whole)]);
-    let arguments = [
-        &["run", "--history", text(&history), "--registry", text(&resumed)][..],
-        &["--resume", text(&unfinished)],
-    ]
-    .concat();
+    let run = ["table", "--data", text(&data), "--label", "churned", "--config", text(&config)];
+    let _ = trained(&[&run[..], &["--registry", text(&whole)]].concat());
+    let arguments = [&run[..], &["--registry", text(&resumed), "--resume", text(&unfinished)]].concat();
     let first = killed_after(&arguments, &unfinished, 3);
     let second = killed_after(&arguments, &unfinished, first.len() + 5);
-    assert!(!resumed.join("churn/v000001").exists(), "a killed run published");
+    assert!(!resumed.join("customers/v000001").exists(), "a killed run published");
     let _ = trained(&arguments);
     // What was kept was used, not made again.
     for (path, written) in &first {
@@ -199,7 +207,7 @@ fn a_run_that_goes_on_where_a_killed_one_was_publishes_the_same_bytes() {
         assert_eq!(fs::metadata(path).unwrap().modified().unwrap(), *written, "{}", path.display());
     }
     let of = |registry: &Path| -> Vec<(PathBuf, Vec<u8>)> {
-        let files = content(&registry.join("churn/v000001")).into_iter();
+        let files = content(&registry.join("customers/v000001")).into_iter();
         files.map(|(path, bytes)| (path.strip_prefix(registry).unwrap().to_owned(), bytes)).collect()
     };
     let (whole, resumed) = (of(&whole), of(&resumed));

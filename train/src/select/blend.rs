@@ -10,6 +10,9 @@ use crate::TrainError;
 use crate::learning::{Chosen, LearningRows, OutOfFold, auc, cross_calibrated, weighted_log_loss};
 use crate::split::has_both_classes;
 
+/// A difference of so many standard errors is a clear one.
+const CLEARLY: f64 = 2.0;
+
 /// A blend with its figures.
 pub(super) struct Found {
     pub(super) chosen: Chosen,
@@ -22,7 +25,7 @@ pub(super) struct Found {
 
 /// The blend of the `finalists`, best first, each of which has margins of the same rows. A fold is judged with weights,
 /// and then a calibrator, of other folds; what is chosen has the weights of all rows. `None` where fewer than two have a
-/// say, or the best of them has a log loss lower by more than a standard error.
+/// say, or the best of them has a log loss lower by more than two standard errors.
 pub(super) fn of(
     data: &LearningRows,
     folds: &[usize],
@@ -53,7 +56,7 @@ pub(super) fn of(
     let differences: Vec<f64> = losses.iter().zip(&first.losses).map(|(blend, best)| blend - best).collect();
     let (worse, error) = mean_and_error(data, rows, &differences);
     // The best of several is flattered by the choice, the sum is not: only a clear difference counts against it.
-    if worse > error {
+    if worse > CLEARLY * error {
         return Ok(None);
     }
     let log_loss = weighted_log_loss(data, rows, &calibrated);

@@ -8,13 +8,15 @@ use rayon::prelude::*;
 
 use super::Effort;
 use crate::TrainError;
+use crate::budget::Allowance;
 use crate::finished::{FinishedFits, Key};
 use crate::learning::LearningRows;
 use crate::progress::Stage;
 use crate::split::{Split, hash};
 
-/// Candidates that are fitted together before the clock is looked at: as many whatever the number of threads.
-const WAVE: usize = 4;
+/// Training rows of a wave of candidates, about. The clock is looked at after each wave, which is as
+/// large whatever the number of threads.
+const WAVE: usize = 16_000;
 
 /// A split with the seed of the fits on it.
 #[derive(Debug, Clone)]
@@ -54,12 +56,13 @@ impl<'a> Fits<'a> {
     }
 
     /// Fits candidate after candidate on all `splits`, until all are fitted or the time is over; at least the first
-    /// few. Gives as many outcomes as candidates were tried, in their order.
+    /// `least`. Gives as many outcomes as candidates were tried, in their order.
     pub(super) fn of(
         &self,
         candidates: &[Candidate],
         splits: &[Seeded],
-        allowance: crate::budget::Allowance,
+        least: usize,
+        allowance: Allowance,
     ) -> Result<Vec<Outcome>, TrainError> {
         let finished = self.effort.finished;
         let decision = allowance.is_limited().then(|| {
@@ -74,12 +77,16 @@ impl<'a> Fits<'a> {
         // What an earlier run had time for is what this one tries.
         let decided: Option<usize> = decision.and_then(|key| finished.read(&key));
         let most = decided.unwrap_or(candidates.len()).min(candidates.len());
-        let wave = if allowance.is_limited() { WAVE } else { candidates.len() };
+        let n_rows: usize = splits.iter().map(|split| split.split.train.len()).sum();
+        let wave =
+            if allowance.is_limited() { (WAVE / n_rows.max(1)).clamp(1, 4) } else { candidates.len().max(1) };
         let mut outcomes = Vec::new();
-        for tried in candidates[..most].chunks(wave.max(1)) {
+        while outcomes.len() < most {
             if decided.is_none() && !outcomes.is_empty() && allowance.is_used_up() {
                 break;
             }
+            let n = if outcomes.is_empty() { wave.max(least) } else { wave };
+            let tried = &candidates[outcomes.len()..most.min(outcomes.len() + n)];
             outcomes.extend(self.wave(finished, tried, splits)?);
             self.stage.say(&self.effort.budget.left());
         }

@@ -10,6 +10,8 @@ mod fits;
 mod rounds;
 mod rungs;
 
+use std::collections::BTreeSet;
+
 use holdfast_models::{Candidate, FitError};
 
 pub use explainable::Explainable;
@@ -32,6 +34,8 @@ pub struct SelectOptions {
     pub finalists: usize,
     /// Training rows of a fit of the first rung at most.
     pub screening_rows: usize,
+    /// Boosted models whose mean a boosting finalist is, where there are not too many rows.
+    pub bags: usize,
     /// What becomes of the finalists.
     pub combine: Combine,
     /// Whether the best or the simplest one is chosen.
@@ -141,8 +145,10 @@ pub fn select(
     let fits = Fits::new(data, effort, stage);
     let (mut failed, mut dropped, mut untried, mut passed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut field = in_turns(candidates);
+    // However short the time, each learner is tried once.
+    let n_learners = candidates.iter().map(Candidate::learner).collect::<BTreeSet<_>>().len();
     for rung in rungs(data, splits, candidates.len(), options) {
-        let outcomes = fits.of(&field, &rung.splits, effort.allowance.first(rung.share))?;
+        let outcomes = fits.of(&field, &rung.splits, n_learners, effort.allowance.first(rung.share))?;
         untried.extend(field.split_off(outcomes.len()));
         let (n_candidates, n_splits) = (field.len(), rung.splits.len());
         passed.push(RungResult { n_candidates, n_splits, n_rows: rung.n_rows });
@@ -163,7 +169,9 @@ pub fn select(
     let all: Vec<Seeded> = (splits.iter().enumerate())
         .map(|(index, split)| Seeded::new(split.clone(), index, options.seed))
         .collect();
-    let outcomes = fits.of(&field, &all, effort.allowance)?;
+    let mut field: Vec<Candidate> =
+        field.iter().map(|candidate| candidate.with_bags(bags(splits, options))).collect();
+    let outcomes = fits.of(&field, &all, 1, effort.allowance)?;
     untried.extend(field.split_off(outcomes.len()));
     let mut finalists = Vec::new();
     for (candidate, outcome) in field.into_iter().zip(outcomes) {
@@ -213,6 +221,14 @@ pub fn select(
         untried,
         failed,
     })
+}
+
+/// From this many training rows on, chance hardly shows in one boosted model.
+const ALONE_FROM: usize = 20_000;
+
+fn bags(splits: &[Split], options: &SelectOptions) -> usize {
+    let most = splits.iter().map(|split| split.train.len()).max().unwrap_or(0);
+    if most < ALONE_FROM { options.bags } else { 1 }
 }
 
 fn finalist(
