@@ -102,8 +102,10 @@ impl Drop for Stage {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
 
     use holdfast_features::read::{self, HistoryConfig};
+    use holdfast_features::write;
 
     use super::*;
 
@@ -111,7 +113,9 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "tests make files that no reader watches")]
     fn reading_is_told_from_its_beginning_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
-        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let put = |name: &str, text: &str| {
+            write::atomically(&folder.path().join(name), |file| file.write_all(text.as_bytes())).unwrap();
+        };
         let contracts: String =
             (0..20_000).map(|n| format!("s{n},a{n},100,2024-01-01,2025-01-01\n")).collect();
         let header = "subscription_id,account_id,mrr,started_at,current_term_end\n";
