@@ -110,7 +110,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "tests make files that no reader watches")]
     fn reading_is_told_from_its_beginning_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| {
