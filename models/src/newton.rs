@@ -1,6 +1,11 @@
 //! Weighted, ridge-penalised logistic regression by Newton's method, for few columns: the calibrators,
 //! and the last steps of the logistic learner.
 
+use std::ops::Range;
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayViewMut2, Axis, Slice};
+
 use crate::encode::Order;
 use crate::probability::{sigmoid, softplus};
 
@@ -11,6 +16,10 @@ const MAX_HALVINGS: usize = 40;
 /// Relative rounding error of an objective summed over many rows.
 const ROUNDING: f64 = 1e-13;
 
+/// Rows whose part of the Hessian is worked out at once: enough that its columns are read seldom.
+const BLOCK: usize = 1_024;
+/// Columns that are factored before the rest hears of them.
+const PANEL: usize = 64;
 /// A slope this near to 0 counts as held there by its order.
 const NEAR_ZERO: f64 = 1e-6;
 
@@ -148,7 +157,21 @@ fn rows<'a>(problem: &'a Problem<'a>) -> impl Iterator<Item = (&'a [f64], f64, f
 }
 
 fn margin(row: &[f64], offset: f64, at: &Coefficients) -> f64 {
-    row.iter().zip(&at.slopes).map(|(x, slope)| x * slope).sum::<f64>() + at.intercept + offset
+    dot(row, &at.slopes) + at.intercept + offset
+}
+
+/// The sum of products in eight parts: one after the other they would wait for each other.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, rest_of_a) = a.as_chunks::<8>();
+    let (b, rest_of_b) = b.as_chunks::<8>();
+    let mut parts = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for (part, (a, b)) in parts.iter_mut().zip(a.iter().zip(b)) {
+            *part += a * b;
+        }
+    }
+    let rest: f64 = rest_of_a.iter().zip(rest_of_b).map(|(a, b)| a * b).sum();
+    parts.iter().sum::<f64>() + rest
 }
 
 fn objective(problem: &Problem<'_>, at: &Coefficients) -> f64 {
@@ -187,26 +210,29 @@ fn gradient(problem: &Problem<'_>, at: &Coefficients) -> Vec<f64> {
     gradient
 }
 
-/// The lower triangle, row-major, of order `n_columns + 1`.
+/// Symmetric, row-major, of order `n_columns + 1`.
 fn hessian(problem: &Problem<'_>, at: &Coefficients) -> Vec<f64> {
     let p = problem.n_columns;
     let order = p + 1;
-    let mut hessian = vec![0.0; order * order];
-    for (row, _, weight, offset) in rows(problem) {
-        let probability = sigmoid(margin(row, offset, at));
-        let curvature = weight * probability * (1.0 - probability);
-        for (j, &x) in row.iter().enumerate() {
-            // Encoded rows are mostly zeros (one-hot, indicators).
-            if x != 0.0 {
-                let scaled = curvature * x;
-                for (h, other) in hessian[j * order..j * order + j + 1].iter_mut().zip(row) {
-                    *h += scaled * other;
-                }
-                hessian[p * order + j] += scaled;
-            }
+    let mut sums = Array2::zeros((order, order));
+    let mut block = Array2::zeros((BLOCK.min(problem.targets.len()), order));
+    let mut left = rows(problem);
+    loop {
+        let mut filled = 0;
+        for (mut scaled, (row, _, weight, offset)) in block.rows_mut().into_iter().zip(&mut left) {
+            let probability = sigmoid(margin(row, offset, at));
+            let root = (weight * probability * (1.0 - probability)).sqrt();
+            scaled.iter_mut().zip(row).for_each(|(scaled, x)| *scaled = root * x);
+            scaled[p] = root;
+            filled += 1;
         }
-        hessian[p * order + p] += curvature;
+        if filled == 0 {
+            break;
+        }
+        let block = block.slice_axis(Axis(0), Slice::from(..filled));
+        general_mat_mul(1.0, &block.t(), &block, 1.0, &mut sums);
     }
+    let mut hessian = sums.into_raw_vec_and_offset().0;
     // A trace of ridge keeps the factorisation alive where a column is (nearly) constant.
     let largest = (0..order).map(|j| hessian[j * order + j]).fold(0.0_f64, f64::max);
     for j in 0..order {
@@ -225,36 +251,78 @@ fn step(at: &Coefficients, direction: &[f64], scale: f64) -> Coefficients {
 /// `None` where it is not positive definite.
 fn solve(mut matrix: Vec<f64>, right: &[f64]) -> Option<Vec<f64>> {
     let order = right.len();
-    for i in 0..order {
-        for j in 0..=i {
-            let (row_i, row_j) = (&matrix[i * order..i * order + j], &matrix[j * order..j * order + j]);
-            let dot: f64 = row_i.iter().zip(row_j).map(|(a, b)| a * b).sum();
-            let rest = matrix[i * order + j] - dot;
-            if i == j {
-                if rest.is_nan() || rest <= 0.0 {
-                    return None;
-                }
-                matrix[i * order + i] = rest.sqrt();
-            } else {
-                matrix[i * order + j] = rest / matrix[j * order + j];
-            }
-        }
+    for first in (0..order).step_by(PANEL) {
+        let end = order.min(first + PANEL);
+        factor(&mut matrix, order, first..end)?;
+        subtract(&mut matrix, order, first..end);
     }
     let mut x = right.to_vec();
     for i in 0..order {
-        let dot: f64 = (0..i).map(|k| matrix[i * order + k] * x[k]).sum();
-        x[i] = (x[i] - dot) / matrix[i * order + i];
+        let known = dot(&matrix[i * order..i * order + i], &x[..i]);
+        x[i] = (x[i] - known) / matrix[i * order + i];
     }
     for i in (0..order).rev() {
-        let dot: f64 = (i + 1..order).map(|k| matrix[k * order + i] * x[k]).sum();
-        x[i] = (x[i] - dot) / matrix[i * order + i];
+        x[i] /= matrix[i * order + i];
+        let solved = x[i];
+        for (x, factor) in x[..i].iter_mut().zip(&matrix[i * order..i * order + i]) {
+            *x -= solved * factor;
+        }
     }
     x.iter().all(|value| value.is_finite()).then_some(x)
+}
+
+/// The columns `panel` of the factor, from which all columns before have been subtracted.
+fn factor(matrix: &mut [f64], order: usize, panel: Range<usize>) -> Option<()> {
+    for i in panel.start..order {
+        for j in panel.start..panel.end.min(i + 1) {
+            let of = |row: usize| &matrix[row * order + panel.start..row * order + j];
+            let rest = matrix[i * order + j] - dot(of(i), of(j));
+            matrix[i * order + j] = if i == j {
+                if rest.is_nan() || rest <= 0.0 {
+                    return None;
+                }
+                rest.sqrt()
+            } else {
+                rest / matrix[j * order + j]
+            };
+        }
+    }
+    Some(())
+}
+
+/// Subtracts from what lies right of and below `panel` what its columns of the factor explain of it.
+fn subtract(matrix: &mut [f64], order: usize, panel: Range<usize>) {
+    let Ok(mut matrix) = ArrayViewMut2::from_shape((order, order), matrix) else { return };
+    let (rest, columns) = (Slice::from(panel.end..), Slice::from(panel));
+    let explained = matrix.slice_axis(Axis(0), rest).slice_axis(Axis(1), columns).to_owned();
+    let mut below = matrix.slice_axis_mut(Axis(0), rest);
+    let mut left = below.slice_axis_mut(Axis(1), rest);
+    general_mat_mul(-1.0, &explained, &explained.t(), 1.0, &mut left);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equations_of_several_panels_are_solved() {
+        let order = 2 * PANEL + 21;
+        let wave = |i: usize, j: usize| ((i * 31 + j * 17) as f64).sin();
+        let mut matrix = vec![0.0; order * order];
+        for i in 0..order {
+            for j in 0..order {
+                matrix[i * order + j] = (0..order).map(|k| wave(i, k) * wave(j, k)).sum();
+            }
+            matrix[i * order + i] += 1.0;
+        }
+        let right: Vec<f64> = (0..order).map(|i| wave(i, 3)).collect();
+        let x = solve(matrix.clone(), &right).unwrap();
+        for (row, right) in matrix.chunks_exact(order).zip(&right) {
+            assert!((dot(row, &x) - right).abs() < 1e-9);
+        }
+        matrix[(order - 1) * order + order - 1] = -1.0;
+        assert_eq!(solve(matrix, &right), None, "not positive definite");
+    }
 
     fn start(n_columns: usize) -> Coefficients {
         Coefficients { slopes: vec![0.0; n_columns], intercept: 0.0 }

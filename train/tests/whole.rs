@@ -185,7 +185,7 @@ fn snapshots_are_judged_by_the_folds_of_a_file(at: &Path) {
     fs::write(at.join("snapshots.csv"), snapshots).unwrap();
     fs::write(at.join("folds.csv"), folds).unwrap();
     let arguments = [
-        &["run", "--history", "business", "--registry", "folded", "--config", "holdfast.toml"][..],
+        &["run", "--history", "business", "--registry", "folded", "--config", "holdfast.toml", "--force"][..],
         &["--snapshots", "snapshots.csv", "--folds", "folds.csv", "--predictions", "judged.csv"],
         &["--report", "folded-report"],
     ]

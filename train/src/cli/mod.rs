@@ -5,9 +5,9 @@ mod models;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-pub use models::{ExportArgs, ModelArgs, ModelsCommand, RegistryArgs, VerifyArgs};
-
 use holdfast_simulate::Scenario;
+
+pub use models::{ExportArgs, ModelArgs, ModelsCommand, RegistryArgs, VerifyArgs};
 
 /// Learn from a subscription business's history which accounts will not renew.
 #[derive(Debug, Clone, Parser)]
