@@ -22,9 +22,10 @@ pub(crate) struct Folder {
     pub config: PathBuf,
 }
 
-/// Fewer folds and candidates than by default: a demo is over before the coffee is cold.
+/// Fewer folds and learners than by default: a demo is over before the coffee is cold.
 const CONFIG: &str = "\
 [training]
+learners = [\"logistic\", \"additive\"]
 folds = 3
 finalists = 2
 replicates = 200
