@@ -16,15 +16,14 @@ use serde::{Deserialize, Serialize};
 pub use params::{Params, ValidParams};
 pub use shape::Shape;
 
-use crate::boost::bins::{Bins, Codes};
+use crate::boost::BoostModel;
+use crate::boost::binned::Binned;
+use crate::boost::bins::Codes;
 use crate::boost::histogram::{Histogram, LANES, Lanes};
 use crate::boost::slopes::{Slopes, Sums};
 use crate::boost::split::{Asked, Rules, Split, UNBOUNDED};
-use crate::boost::{BoostModel, Monotone};
-use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
 use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows, Watched};
 use crate::model::Classifier;
-use crate::probability::logit;
 
 /// Codes of a column.
 const CODES: usize = 256;
@@ -75,24 +74,10 @@ fn run(
     seed: u64,
 ) -> Result<(FittedClassifier, Vec<Checkpoint>), FitError> {
     let params = params.params();
-    let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
-    let encoder = Encoder::Tree(encoder);
+    let binned = Binned::of(training, params.max_bins, params.monotone, seed)?;
+    let mut watched = validation.map(|validation| (binned.codes_of(validation), Watched::new(validation)));
+    let Binned { encoder, bins, codes, labels, weights, orders, base } = binned;
     let width = encoder.width();
-    if width == 0 {
-        return Err(FitError::NoInformation(learnable(training.table.specs()).count()));
-    }
-    let (labels, weights) = training.targets();
-    let bins = Bins::fit(&columns, &weights, params.max_bins, seed);
-    let codes = bins.codes(&columns);
-    drop(columns);
-    let mut watched = validation.map(|validation| {
-        let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
-        (codes, Watched::new(validation))
-    });
-    let orders: Vec<Order> = match params.monotone {
-        Monotone::Declared => encoder.orders(training.table.specs()),
-        Monotone::Free => vec![Order::Free; width],
-    };
     let mut slopes = Slopes::new(&weights);
     let of_steps = params.steps();
     let rules = Rules { params: &of_steps, units: slopes.units(), orders: &orders };
@@ -105,8 +90,6 @@ fn run(
         })
         .collect();
     let mut histograms: Vec<Histogram> = Vec::new();
-    let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
-    let base = logit(positive / weights.iter().sum::<f64>());
     let mut margins = vec![base; labels.len()];
     let mut shapes: Vec<Shape> = (0..width).map(|column| Shape::flat(column, bins.ends(column))).collect();
     for sweep in 0..params.rounds {

@@ -3,6 +3,7 @@
 //! Trees of limited depth or leaves on at most 255 bins a column, missing values sent where they lower the loss most,
 //! ridge on leaves, stochastic rows and columns for each tree, answers ordered along columns of known direction.
 
+pub(crate) mod binned;
 pub(crate) mod bins;
 mod grow;
 pub(crate) mod histogram;
@@ -18,12 +19,11 @@ use serde::{Deserialize, Serialize};
 
 pub use params::{Monotone, Params, ValidParams};
 
-use crate::encode::{Encoder, Missing, Order, TreeEncoder, learnable};
 use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows, Watched};
 use crate::model::Classifier;
-use crate::probability::logit;
 use crate::tree::{Tree, columns_tried};
-use bins::{Bins, Codes};
+use binned::Binned;
+use bins::Codes;
 use grow::Grower;
 use histogram::Lanes;
 use slopes::Slopes;
@@ -69,34 +69,24 @@ fn run(
     seed: u64,
 ) -> Result<(FittedClassifier, Vec<Checkpoint>), FitError> {
     let params = params.params();
-    let (encoder, columns) = TreeEncoder::fit(training, Missing::Keep, seed);
-    let encoder = Encoder::Tree(encoder);
+    let binned = Binned::of(training, params.max_bins, params.monotone, seed)?;
+    let mut validation = validation.map(|validation| {
+        let watched = Watched::new(validation);
+        Validation {
+            codes: binned.codes_of(validation),
+            margins: vec![binned.base; watched.n_rows()],
+            watched,
+        }
+    });
+    let Binned { encoder, bins, codes, labels, weights, orders, base } = binned;
     let width = encoder.width();
-    if width == 0 {
-        return Err(FitError::NoInformation(learnable(training.table.specs()).count()));
-    }
-    let (labels, weights) = training.targets();
-    let bins = Bins::fit(&columns, &weights, params.max_bins, seed);
-    let codes = bins.codes(&columns);
-    drop(columns);
-    let orders: Vec<Order> = match params.monotone {
-        Monotone::Declared => encoder.orders(training.table.specs()),
-        Monotone::Free => vec![Order::Free; width],
-    };
     let mut slopes = Slopes::new(&weights);
     let rules = Rules { params, units: slopes.units(), orders: &orders };
     let mut grower = Grower { bins: &bins, codes: &codes, rules, spare: Vec::new() };
 
-    let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
-    let base = logit(positive / weights.iter().sum::<f64>());
     let mut model = BoostModel { base, trees: Vec::with_capacity(params.rounds * params.bags) };
     let mut bags = Bag::all(params.bags, base, labels.len(), seed);
     let share = 1.0 / bags.iter().map(|_| 1.0).sum::<f64>();
-    let mut validation = validation.map(|validation| {
-        let watched = Watched::new(validation);
-        let codes = bins.codes(&encoder.encode_columns(validation.table, validation.rows));
-        Validation { codes, margins: vec![base; watched.n_rows()], watched }
-    });
     let mut lanes: Option<Lanes> = None;
     for round in 0..params.rounds {
         for bag in &mut bags {
