@@ -1,5 +1,7 @@
 //! The candidates that are tried, by the size of the data.
 
+use holdfast_features::{Direction, FeatureSpec, Role};
+use holdfast_models::boost::Monotone;
 use holdfast_models::fit::ParamsError;
 use holdfast_models::{Candidate, additive, boost, encode::LinearOptions, forest, logistic};
 
@@ -14,22 +16,28 @@ const WIDE: usize = 60;
 /// The longest path of trees whose leaves are counted.
 const MAX_PATH: usize = 64;
 
-/// The candidates of `learners` for `n_rows` training rows of `n_features` features, of each learner those first that a
-/// short budget should try first.
+/// The bins of a boosted column where there are fewer than [`LARGE`] rows: more cost time and are nearly empty.
+const FEW_BINS: usize = 64;
+
+/// The candidates of `learners` for `n_rows` training rows of the features among `specs`, of each learner those first
+/// that a short budget should try first.
 ///
 /// # Errors
 /// None for the parameters written here; the type is the learners' own.
 pub fn candidates(
     learners: &[Learner],
     n_rows: usize,
-    n_features: usize,
+    specs: &[FeatureSpec],
 ) -> Result<Vec<Candidate>, ParamsError> {
+    let features = || specs.iter().filter(|spec| spec.role == Role::Feature);
+    let n_features = features().count();
+    let is_directed = features().any(|spec| spec.direction != Direction::Unknown);
     let mut all = Vec::new();
     for learner in learners {
         match learner {
             Learner::Logistic => all.extend(logistics(n_rows, n_features)?),
             Learner::Forest => all.extend(forests(n_rows, n_features)?),
-            Learner::Boost => all.extend(boosts(n_rows)?),
+            Learner::Boost => all.extend(boosts(n_rows, is_directed)?),
             Learner::Additive => all.extend(additives(n_rows)?),
         }
     }
@@ -99,9 +107,11 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
 /// Stumps to trees of 63 leaves, from strongly to hardly shrunk: sums of one-column steps win where columns act alone,
 /// strong shrinkage where churn is rare or columns repeat each other, small leaves where few rows tell much. Trees that
 /// see few columns each differ more, which helps their sum. The validation curves choose the rounds, so that only the
-/// upper bound is set here.
-fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
-    let default = boost::Params { learning_rate: 0.04, rounds: 600, ..boost::Params::default() };
+/// upper bound is set here. Known directions keep small books from learning noise; where a business does not keep to
+/// them, some candidates are free of them.
+fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsError> {
+    let max_bins = if n_rows < LARGE { FEW_BINS } else { boost::Params::default().max_bins };
+    let default = boost::Params { learning_rate: 0.04, rounds: 600, max_bins, ..boost::Params::default() };
     let plain = |depth| boost::Params { depth, ..default };
     let stumps = boost::Params { depth: 1, learning_rate: 0.1, ..default };
     let few = boost::Params { column_fraction: 0.3, row_fraction: 0.5, ..stumps };
@@ -118,11 +128,34 @@ fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
     };
     let leafy = |leaves| boost::Params { depth: MAX_PATH, leaves, ..shrunk(1) };
     let faster = |params| boost::Params { learning_rate: 0.06, rounds: 500, ..params };
-    let all: Vec<boost::Params> = match n_rows {
-        ..SMALL => {
+    let free = |params| boost::Params { monotone: Monotone::Free, ..params };
+    let all: Vec<boost::Params> = match (n_rows, is_directed) {
+        (..SMALL, true) => vec![
+            plain(2),
+            free(plain(3)),
+            shrunk(3),
+            stumps,
+            free(shrunk(3)),
+            unbound(8, 10),
+            bound,
+            free(unbound(8, 10)),
+        ],
+        (..SMALL, false) => {
             vec![plain(2), stumps, shrunk(3), plain(3), unbound(8, 10), bound, few, unbound(16, 10)]
         }
-        SMALL..LARGE => vec![
+        (SMALL..LARGE, true) => vec![
+            plain(3),
+            free(plain(3)),
+            free(unbound(16, 20)),
+            unbound(31, 10),
+            stumps,
+            shrunk(5),
+            free(shrunk(5)),
+            plain(2),
+            free(plain(4)),
+            bound,
+        ],
+        (SMALL..LARGE, false) => vec![
             plain(3),
             stumps,
             unbound(31, 10),
@@ -137,9 +170,23 @@ fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
             unbound(16, 20),
             unbound(63, 10),
         ],
-        _ => [plain(4), shrunk(5), plain(6), leafy(31), plain(3), leafy(63), unbound(31, 100), stumps]
-            .map(faster)
-            .to_vec(),
+        (_, true) => [
+            plain(4),
+            free(shrunk(5)),
+            shrunk(5),
+            free(plain(4)),
+            leafy(31),
+            free(leafy(31)),
+            plain(3),
+            stumps,
+        ]
+        .map(faster)
+        .to_vec(),
+        (_, false) => {
+            [plain(4), shrunk(5), plain(6), leafy(31), plain(3), leafy(63), unbound(31, 100), stumps]
+                .map(faster)
+                .to_vec()
+        }
     };
     all.into_iter().map(|params| Ok(Candidate::Boost(params.check()?))).collect()
 }
@@ -148,12 +195,23 @@ fn boosts(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use holdfast_features::Kind;
+
     use super::*;
+
+    fn specs(n_features: usize, direction: Direction) -> Vec<FeatureSpec> {
+        let spec = FeatureSpec { direction, ..FeatureSpec::prepared("x", Kind::Number) };
+        (0..n_features).map(|at| FeatureSpec { name: format!("x{at}"), ..spec.clone() }).collect()
+    }
 
     #[test]
     fn every_size_has_all_learners_and_no_candidate_twice() {
-        for (n_rows, n_features) in [(100, 10), (100, 100), (5_000, 10), (5_000, 100), (50_000, 50)] {
-            let all = candidates(&Learner::ALL, n_rows, n_features).unwrap();
+        let sizes = [(100, 10), (100, 100), (5_000, 10), (5_000, 100), (50_000, 50)];
+        let directions = [Direction::Unknown, Direction::LowersRisk];
+        for ((n_rows, n_features), direction) in
+            sizes.into_iter().flat_map(|size| directions.map(|direction| (size, direction)))
+        {
+            let all = candidates(&Learner::ALL, n_rows, &specs(n_features, direction)).unwrap();
             let names: BTreeSet<String> = all.iter().map(Candidate::describe).collect();
             assert_eq!(names.len(), all.len());
             assert!((12..=32).contains(&all.len()), "{}", all.len());
@@ -161,6 +219,7 @@ mod tests {
                 assert!(all.iter().any(|candidate| candidate.learner() == learner.name()));
             }
         }
-        assert!(candidates(&[Learner::Boost], 100, 10).unwrap().iter().all(|c| c.learner() == "boost"));
+        let specs = specs(10, Direction::Unknown);
+        assert!(candidates(&[Learner::Boost], 100, &specs).unwrap().iter().all(|c| c.learner() == "boost"));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use holdfast_features::snapshot::{Framing, Question, Snapshot};
-use holdfast_features::{FeatureSpec, Role, Timestamp, read};
+use holdfast_features::{FeatureSpec, Timestamp, read};
 use holdfast_models::{HorizonModel, ModelName, OutcomeModel, Provenance, ProvenanceKind};
 
 use crate::TrainError;
@@ -134,8 +134,7 @@ pub fn train(
                 .ok_or_else(|| no_test_block(source, &rows.snapshots, config))?,
         ),
     };
-    let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
-    let candidates = |n_rows: usize| candidates(&training.learners, n_rows, n_features);
+    let candidates = |n_rows: usize| candidates(&training.learners, n_rows, &specs);
     let learnt = match &judged {
         Judged::LaterBlock(roles) => {
             let candidates = candidates(roles.block.development.len())?;

@@ -41,7 +41,7 @@ pub fn train(args: &TableArgs, clock: Clock, progress: &Progress) -> Result<Run,
         None => args.data.display().to_string(),
     };
     check_classes(&source_name, &data.labels, &rows, config.training.min_positives)?;
-    let candidates = candidates(&config.training.learners, rows.len(), data.table.specs().len())?;
+    let candidates = candidates(&config.training.learners, rows.len(), data.table.specs())?;
     let means = Means { options: &config.training.select(), budget: &budget, finished: &finished, progress };
     let learnt = nested(&data, &rows, &folds, &candidates, &means)?;
     let figures = by_fold(&data, &learnt.tested);

@@ -21,7 +21,7 @@ fn succeed(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const CONFIG: &str = "[training]\nlearners = [\"logistic\"]\nreplicates = 40\n";
+const CONFIG: &str = "[training]\nlearners = [\"logistic\"]\nfinalists = 2\nreplicates = 40\n";
 
 /// A business with two published versions.
 fn business() -> TempDir {
@@ -208,7 +208,9 @@ fn snapshots_are_judged_by_the_folds_of_a_file(at: &Path) {
 }
 
 fn check_says_ready_and_prints_the_rules(at: &Path) {
-    let text = succeed(at, &["check", "--history", "business"]);
+    let brief = succeed(at, &["check", "--history", "business"]);
+    assert!(brief.contains("Ready:") && !brief.contains("approval_arr"), "{brief}");
+    let text = succeed(at, &["check", "--history", "business", "--rules"]);
     for part in ["usage_events", "Renewals:", "decisions.guardrails.approval_arr = 10000 (default)", "Ready:"]
     {
         assert!(text.contains(part), "no `{part}` in\n{text}");

@@ -19,8 +19,8 @@ pub enum ReadError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A history must be a folder.
-    #[error("{} is not a folder: a history is a folder of tables such as subscriptions.csv", .0.display())]
+    /// A history must be a folder, and this is none, or nothing at all.
+    #[error("{}: no such folder; a history is a folder of tables such as subscriptions.csv", .0.display())]
     NotAFolder(PathBuf),
     /// The ending tells no format.
     #[error("{}: the ending tells no format: give a .parquet, .csv or .ndjson file", .0.display())]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::contract::{TABLES, TableSchema};
@@ -25,10 +26,11 @@ pub(super) struct Files {
 /// Parquet leave such behind.
 pub(super) fn discover(dir: &Path) -> Result<Files, ReadError> {
     if !dir.is_dir() {
-        let error = fs::metadata(dir).err();
-        return Err(match error {
-            Some(source) => ReadError::Io { path: dir.to_owned(), source },
-            None => ReadError::NotAFolder(dir.to_owned()),
+        return Err(match fs::metadata(dir) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                ReadError::Io { path: dir.to_owned(), source }
+            }
+            _ => ReadError::NotAFolder(dir.to_owned()),
         });
     }
     let mut files = Files::default();

@@ -145,8 +145,9 @@ impl ValidParams {
         let Params { rounds, bags, learning_rate, depth, leaves, l2, min_rows, column_fraction, .. } = self.0;
         let bags = if bags > 1 { format!("bags={bags} ") } else { String::new() };
         let size = if self.0.is_best_first() { format!("leaves={leaves}") } else { format!("depth={depth}") };
+        let free = if self.0.monotone == Monotone::Free { " directions=free" } else { "" };
         format!(
-            "{bags}rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}"
+            "{bags}rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}{free}"
         )
     }
 }

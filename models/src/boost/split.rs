@@ -46,6 +46,8 @@ pub(crate) struct Rules<'a> {
 pub(crate) const UNBOUNDED: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
 /// Smaller gains are rounding errors.
 const MIN_GAIN: f64 = 1e-9;
+/// Far more than the relative rounding error of a score.
+const ROUNDING: f64 = 1e-12;
 
 impl Bounds {
     /// The bounds of both children of a split on a column of this order.
@@ -71,6 +73,17 @@ impl Rules<'_> {
     fn score(&self, sums: Sums, answer: f64) -> f64 {
         let curvature = self.units.hessian(sums) + self.params.l2;
         -(2.0 * self.units.gradient(sums) * answer + curvature * answer * answer)
+    }
+
+    /// Whether the scores of two leaves might exceed `to_beat` in sum, bounds or not. Most questions fail here, without
+    /// a division: free answers score g²/h each, and bounds only lower that.
+    #[inline(always)]
+    fn may_gain(&self, left: Sums, right: Sums, to_beat: f64) -> bool {
+        let slope = |side| self.units.gradient(side);
+        let curvature = |side| self.units.hessian(side) + self.params.l2;
+        let (left, right) = ((slope(left), curvature(left)), (slope(right), curvature(right)));
+        let scores = left.0 * left.0 * right.1 + right.0 * right.0 * left.1;
+        scores > (1.0 - ROUNDING) * to_beat * left.1 * right.1 || left.1 <= 0.0 || right.1 <= 0.0
     }
 
     /// Whether rows of these sums may be a leaf.
@@ -130,6 +143,10 @@ impl Rules<'_> {
                 if !self.is_allowed(left) || !self.is_allowed(right) {
                     continue;
                 }
+                let to_beat = best.map_or(MIN_GAIN, |best| best.gain);
+                if !self.may_gain(left, right, before + to_beat) {
+                    continue;
+                }
                 let (to_left, to_right) = (self.answer(left, asked.bounds), self.answer(right, asked.bounds));
                 let ordered = match order {
                     Order::Rising => to_left <= to_right,
@@ -137,7 +154,7 @@ impl Rules<'_> {
                     Order::Free => true,
                 };
                 let gain = self.score(left, to_left) + self.score(right, to_right) - before;
-                if ordered && gain > best.map_or(MIN_GAIN, |best| best.gain) {
+                if ordered && gain > to_beat {
                     // Rows that come with a missing value only later go with the majority.
                     let missing_left = if missing.is_empty() {
                         self.units.rows(left) > self.units.rows(right)

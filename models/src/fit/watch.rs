@@ -3,7 +3,7 @@
 use super::{Checkpoint, TrainingRows};
 use crate::probability::log_loss;
 
-/// Rounds that a fit goes on without a lower loss, beyond twice those that lowered it last.
+/// Rounds that a fit goes on without a lower loss, beyond one and a half times those that lowered it last.
 const PATIENCE: usize = 50;
 
 /// What was seen so far.
@@ -39,7 +39,7 @@ impl Watched {
             self.best = (loss, rounds);
         }
         self.checkpoints.push(Checkpoint { rounds: Some(rounds), margins });
-        rounds < 2 * self.best.1 + PATIENCE
+        rounds < self.best.1 + self.best.1 / 2 + PATIENCE
     }
 
     pub(crate) fn checkpoints(self) -> Vec<Checkpoint> {

@@ -50,9 +50,9 @@ pub enum Command {
     Truth(TruthArgs),
     /// Say what a history holds, which features it switches on, and what is wrong with it
     #[command(after_help = "Examples:\n  holdfast-train check --history business\n  \
-        holdfast-train check --history business --config holdfast.toml\n\n\
+        holdfast-train check --history business --config holdfast.toml --rules\n\n\
         Exit code 0: ready for a training run. 2: not usable; the problems say why.")]
-    Check(HistoryArgs),
+    Check(CheckArgs),
     /// Train on a history: snapshots, features, candidates, calibration, later rows, report, publish
     #[command(after_help = "Examples:\n  holdfast-train run --history business --registry registry\n  \
         holdfast-train run --history business --registry registry --report report --config holdfast.toml\n  \
@@ -181,6 +181,17 @@ pub struct HistoryArgs {
     /// Memory to aim at for the history, such as 512MB or 4GB; what exceeds it goes to a temporary file
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GB")]
     pub memory: usize,
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// The history.
+    #[command(flatten)]
+    pub input: HistoryArgs,
+    /// List every rule in force with where it comes from, the defaults too
+    #[arg(long)]
+    pub rules: bool,
 }
 
 /// How long a run may take, and where it left off.

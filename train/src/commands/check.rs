@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use holdfast_actions::rule::{Rule, Source};
 use holdfast_features::read::{self, HistoryConfig, Inspection};
 use holdfast_features::{History, Timestamp};
 
 use super::{Answer, Verdict};
 use crate::TrainError;
-use crate::cli::HistoryArgs;
+use crate::cli::{CheckArgs, HistoryArgs};
 use crate::columns::{Align, aligned, count, percent, share};
 use crate::config::Config;
 use crate::groups::feature_groups;
@@ -21,7 +22,8 @@ use crate::rows::labelled;
 ///
 /// # Errors
 /// A configuration or a folder that cannot be read at all; everything else is told.
-pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
+pub(super) fn run(args: &CheckArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
+    let CheckArgs { input: args, rules: all_rules } = args;
     let config = Config::load(args.config.as_deref())?.with_memory(args.memory);
     let (stage, listener) = progress.reading("reading the history");
     let history = HistoryConfig { now: Some(now), listener, ..config.history.clone() };
@@ -36,7 +38,7 @@ pub(super) fn run(args: &HistoryArgs, now: Timestamp, progress: &Progress) -> Re
     if let Some(history) = inspection.history {
         problems.extend(usable(&mut text, history, args, &config)?);
     }
-    section(&mut text, "Rules in force", config.decisions.rules().iter().map(|rule| format!("  {rule}\n")));
+    rules(&mut text, config.decisions.rules(), *all_rules);
     if !inspection.rejects.is_empty() {
         let rejects = inspection.rejects.iter().map(|reject| format!("  {reject}\n"));
         section(&mut text, "Rows set aside", rejects);
@@ -118,6 +120,16 @@ fn usable(
         ),
     );
     Ok(check_snapshots(&source, &rows, config).err().map(|error| error.to_string()).into_iter().collect())
+}
+
+/// The rules that a file sets and the number of the others, or all of them.
+fn rules(text: &mut String, rules: &[Rule], all: bool) {
+    let (own, default): (Vec<&Rule>, Vec<&Rule>) =
+        rules.iter().partition(|rule| all || rule.source != Source::Default);
+    section(text, "Rules in force", own.into_iter().map(|rule| format!("  {rule}\n")));
+    if !default.is_empty() {
+        line(text, format_args!("  {} as the product ships them (listed with --rules)", default.len()));
+    }
 }
 
 fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_models::Candidate;
+use holdfast_models::boost::Monotone;
 use holdfast_models::probability::softplus;
 
 use crate::learning::LearningRows;
@@ -23,6 +24,7 @@ pub(super) fn family(candidate: &Candidate) -> &'static str {
     match candidate {
         Candidate::Logistic(params) if params.params().encoding.hinges == 0 => "straight lines",
         Candidate::Boost(params) if params.params().depth == 1 => "stumps",
+        Candidate::Boost(params) if params.params().monotone == Monotone::Free => "trees free of directions",
         other => other.learner(),
     }
 }

@@ -13,7 +13,7 @@ use crate::split::{Split, n_positives};
 /// Values to be fitted on (rows × features × candidates over all splits) from which candidates are halved first.
 const HALVED_FROM: usize = 3_000_000;
 /// The first rung judges at least this many churned rows, where half of the splits have as many.
-const FIRST_POSITIVES: usize = 50;
+const FIRST_POSITIVES: usize = 100;
 /// How many times the rows of the first rung the second has, and how many times its splits.
 const SECOND_ROWS: usize = 3;
 const SECOND_SPLITS: usize = 2;
