@@ -36,6 +36,8 @@ pub fn candidates(
     for learner in learners {
         match learner {
             Learner::Logistic => all.extend(logistics(n_rows, n_features)?),
+            // Hours on rows that others learn as much from in minutes.
+            Learner::Forest if n_rows >= LARGE && n_features >= WIDE && learners.len() > 1 => {}
             Learner::Forest => all.extend(forests(n_rows, n_features)?),
             Learner::Boost => all.extend(boosts(n_rows, is_directed)?),
             Learner::Additive => all.extend(additives(n_rows)?),

@@ -47,9 +47,23 @@ pub struct Standing {
 pub struct Chosen {
     /// At least one.
     pub members: Vec<(f64, Candidate)>,
+    /// Rows that their boosting rounds were chosen on: the mean number of training rows of a split.
+    pub n_rows: usize,
 }
 
+/// Rounds grow by this factor at most.
+const MOST_GROWTH: f64 = 1.5;
+
 impl Chosen {
+    /// The same for `n_rows` training rows: more rows bear more boosting rounds, as many times more as there are rows, up
+    /// to half as many again.
+    #[must_use]
+    pub fn grown_to(&self, n_rows: usize) -> Self {
+        let growth = (as_f64(n_rows) / as_f64(self.n_rows.max(1))).clamp(1.0, MOST_GROWTH);
+        let grown = |(weight, member): &(f64, Candidate)| (*weight, member.with_rounds_times(growth));
+        Self { members: self.members.iter().map(grown).collect(), n_rows: self.n_rows }
+    }
+
     /// Every member with its parameters, and its weight where there are several.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -62,6 +76,11 @@ impl Chosen {
             }
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
 }
 
 impl LearningRows {
@@ -166,4 +185,25 @@ pub(crate) fn weighted_log_loss(data: &LearningRows, rows: &[usize], margins: &[
     let labels: Vec<f64> = rows.iter().map(|&row| data.labels[row]).collect();
     let weights: Vec<f64> = rows.iter().map(|&row| data.weights[row]).collect();
     log_loss(margins, &labels, &weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_models::{boost, logistic};
+
+    use super::*;
+
+    #[test]
+    fn more_rows_bear_more_rounds() {
+        let boosted = |rounds| {
+            let params = boost::Params { rounds, ..boost::Params::default() };
+            Candidate::Boost(params.check().unwrap())
+        };
+        let linear = Candidate::Logistic(logistic::Params::default().check().unwrap());
+        let chosen = Chosen { members: vec![(0.7, boosted(100)), (0.3, linear.clone())], n_rows: 800 };
+        let rounds = |n_rows| chosen.grown_to(n_rows).members;
+        for (n_rows, expected) in [(400, 100), (800, 100), (1_000, 125), (10_000, 150)] {
+            assert_eq!(rounds(n_rows), [(0.7, boosted(expected)), (0.3, linear.clone())]);
+        }
+    }
 }

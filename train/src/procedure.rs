@@ -186,13 +186,14 @@ impl Tested {
         seed: u64,
     ) -> Result<(), TrainError> {
         let calibration = data.calibrate(unseen, seed)?;
-        let classifier = data.fit(winner, &split.train, seed)?;
+        let winner = winner.grown_to(split.train.len());
+        let classifier = data.fit(&winner, &split.train, seed)?;
         let margins = classifier.margins(&data.table, &split.validate);
         self.probabilities
             .extend(margins.iter().map(|&margin| sigmoid(calibration.calibrator.apply(margin))));
         self.margins.extend(margins);
         self.rows.extend(&split.validate);
-        self.winners.push(winner.clone());
+        self.winners.push(winner);
         self.models.push((classifier, calibration.calibrator));
         self.splits.push(split);
         Ok(())
@@ -214,7 +215,7 @@ fn publishable(
 ) -> Result<(ChurnModel, Calibration), TrainError> {
     let _stage = progress.stage("fitting the model to publish on all rows", 0);
     let calibration = data.calibrate(unseen, seed)?;
-    let classifier = data.fit(winner, rows, seed)?;
+    let classifier = data.fit(&winner.grown_to(rows.len()), rows, seed)?;
     let background = choose_background(rows, seed);
     let model = ChurnModel::new(classifier, &calibration, &data.table, &background)?;
     Ok((model, calibration))

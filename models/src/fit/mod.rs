@@ -144,6 +144,23 @@ impl Candidate {
         }
     }
 
+    /// The same candidate with so many times as many rounds, to the nearest; learners without rounds as they are.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a few thousand rounds; what is out of range saturates and is brought into it"
+    )]
+    pub fn with_rounds_times(&self, factor: f64) -> Self {
+        let times = |rounds: usize| (rounds as f64 * factor).round() as usize;
+        match self {
+            Self::Boost(params) => self.with_rounds(times(params.params().rounds)),
+            Self::Additive(params) => self.with_rounds(times(params.params().rounds)),
+            other => other.clone(),
+        }
+    }
+
     /// The same candidate as the mean of `bags` boosted models; other learners as they are.
     #[must_use]
     pub fn with_bags(&self, bags: usize) -> Self {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use holdfast_models::Candidate;
 use holdfast_models::blend::{blended, weights};
 
 use super::Finalist;
 use super::explainable::{losses, mean_and_error};
 use crate::TrainError;
-use crate::learning::{Chosen, LearningRows, OutOfFold, auc, cross_calibrated, weighted_log_loss};
+use crate::learning::{LearningRows, OutOfFold, auc, cross_calibrated, weighted_log_loss};
 use crate::split::has_both_classes;
 
 /// A difference of so many standard errors is a clear one.
@@ -15,7 +16,7 @@ const CLEARLY: f64 = 2.0;
 
 /// A blend with its figures.
 pub(super) struct Found {
-    pub(super) chosen: Chosen,
+    pub(super) members: Vec<(f64, Candidate)>,
     pub(super) log_loss: f64,
     pub(super) auc: Option<f64>,
     pub(super) out_of_fold: OutOfFold,
@@ -62,11 +63,10 @@ pub(super) fn of(
     let log_loss = weighted_log_loss(data, rows, &calibrated);
     let auc = auc(data, &judged);
     let members = finalists.iter().zip(&all).filter(|(_, weight)| **weight > 0.0);
-    let chosen =
-        Chosen { members: members.map(|(own, weight)| (*weight, own.standing.candidate.clone())).collect() };
+    let members = members.map(|(own, weight)| (*weight, own.standing.candidate.clone())).collect();
     let margins = every.iter().map(|&position| sum(&deployed, &all, position)).collect();
     let out_of_fold = OutOfFold { rows: rows.clone(), margins };
-    Ok(Some(Found { chosen, log_loss, auc, out_of_fold, losses }))
+    Ok(Some(Found { members, log_loss, auc, out_of_fold, losses }))
 }
 
 fn sum(members: &[&OutOfFold], weights: &[f64], position: usize) -> f64 {
@@ -93,8 +93,8 @@ fn fitted(
 #[cfg(test)]
 mod tests {
     use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
+    use holdfast_models::logistic;
     use holdfast_models::probability::sigmoid;
-    use holdfast_models::{Candidate, logistic};
 
     use super::*;
     use crate::learning::Standing;
@@ -149,7 +149,7 @@ mod tests {
         let noisy = |what: &'static str| move |row| truth(row) + 4.0 * draw(row, what) - 2.0;
         let (found, alone) = blend_of([&noisy("one"), &noisy("other")]);
         let found = found.unwrap();
-        assert_eq!(found.chosen.members.len(), 2);
+        assert_eq!(found.members.len(), 2);
         assert!(found.log_loss < alone[0] - 0.005, "{} {alone:?}", found.log_loss);
     }
 

@@ -202,13 +202,12 @@ pub fn select(
     let alone = wanted
         .and_then(|wanted| finalists.iter().find(|one| one.standing.candidate == wanted.candidate))
         .unwrap_or(best);
-    let (chosen, blend, out_of_fold) = match found.filter(|_| wanted.is_none()) {
-        Some(found) => (found.chosen, Some((found.log_loss, found.auc)), found.out_of_fold),
-        None => {
-            let chosen = Chosen { members: vec![(1.0, alone.standing.candidate.clone())] };
-            (chosen, None, alone.deployed.clone())
-        }
+    let (members, blend, out_of_fold) = match found.filter(|_| wanted.is_none()) {
+        Some(found) => (found.members, Some((found.log_loss, found.auc)), found.out_of_fold),
+        None => (vec![(1.0, alone.standing.candidate.clone())], None, alone.deployed.clone()),
     };
+    let n_rows = splits.iter().map(|split| split.train.len()).sum::<usize>() / splits.len().max(1);
+    let chosen = Chosen { members, n_rows };
     let standings = finalists.into_iter().map(|one| one.standing).collect();
     Ok(Selection {
         standings,
