@@ -138,6 +138,7 @@ fn logistic(
         weights,
         ridge: &columns.iter().map(|column| column.ridge).collect::<Vec<_>>(),
         centre: &centre,
+        lasso: None,
         orders: None,
     };
     let start = Coefficients { slopes: centre.clone(), intercept: 0.0 };
