@@ -226,6 +226,7 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
         Rung::Intercept => "intercept",
         Rung::Platt => "Platt",
         Rung::Beta => "ridge beta",
+        Rung::Spline => "monotone spline",
     };
     let reason = match report.deployed {
         Rung::Identity => format!(

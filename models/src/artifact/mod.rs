@@ -3,7 +3,8 @@
 //! ```text
 //! "HOLDFAST"  format u32  manifest length u64  payload length u64      (28 bytes, little-endian)
 //! manifest    JSON
-//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>); format 1 lacks the last two
+//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>); format 1 lacks the last two;
+//!             formats 1 and 2 know no spline among the calibrators
 //! SHA-256     of everything before it
 //! ```
 //! A file is taken for hostile until its length, checksum, structure and every number that a prediction could stumble
@@ -25,7 +26,7 @@ use crate::model::{ChurnModel, ModelError, Prediction, Scratch};
 use crate::outcome::{OutcomeModel, OutcomeProbabilities};
 
 /// The format that is written.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The oldest format that is still read.
 pub const OLDEST_FORMAT: u32 = 1;
 /// The largest manifest: tens of thousands of features with their meanings.

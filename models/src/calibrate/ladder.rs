@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fit::check;
-use super::{CalibrationError, Calibrator, VennAbers, fit_beta, fit_intercept, fit_platt};
+use super::{CalibrationError, Calibrator, VennAbers, fit_beta, fit_intercept, fit_platt, fit_spline};
 use crate::encode::part_of;
 use crate::probability::log_loss;
 
@@ -13,6 +13,10 @@ const PLATT_FROM: usize = 30;
 const BETA_FROM: usize = 150;
 /// Strength of the shrinkage of beta calibration to the identity: worth about as much as twenty rows at p = 0.5.
 const BETA_RIDGE: f64 = 5.0;
+/// From this many positive rows on, the slope may change along the margins.
+const SPLINE_FROM: usize = 1_000;
+/// Strength of the shrinkage of the spline's slopes to the identity.
+const SPLINE_RIDGE: f64 = 5.0;
 const PARTS: u64 = 5;
 
 /// A rung of the ladder, from what always holds to what needs most rows.
@@ -27,6 +31,8 @@ pub enum Rung {
     Platt,
     /// Base rate and the spread of both tails, shrunk to the identity.
     Beta,
+    /// A spread that changes from knot to knot, shrunk to the identity.
+    Spline,
 }
 
 /// A fitted calibration: the map, the evidence interval and how they were chosen.
@@ -71,12 +77,13 @@ impl Rung {
             Self::Intercept => fit_intercept(margins, labels, weights),
             Self::Platt => fit_platt(margins, labels, weights),
             Self::Beta => fit_beta(margins, labels, weights, BETA_RIDGE),
+            Self::Spline => fit_spline(margins, labels, weights, SPLINE_RIDGE),
         }
     }
 }
 
 /// Fits the calibration to `margins` of rows that the classifier did not learn from: the rungs that the number of
-/// positives allows (below 30 the intercept, below 150 Platt too, else beta too) are compared by five-fold
+/// positives allows (below 30 the intercept, below 150 Platt too, below 1,000 beta too, else a spline too) are compared by five-fold
 /// cross-validated log loss, `groups` (an account each) never parted; the identity stays unless one is better.
 ///
 /// # Errors
@@ -116,6 +123,9 @@ pub(crate) fn choose(
     }
     if positives >= BETA_FROM {
         allowed.push(Rung::Beta);
+    }
+    if positives >= SPLINE_FROM {
+        allowed.push(Rung::Spline);
     }
     let rungs: Vec<RungReport> = allowed
         .into_iter()

@@ -4,7 +4,7 @@
 
 use super::protobuf::Message;
 use crate::additive::AdditiveModel;
-use crate::calibrate::Calibrator;
+use crate::calibrate::{Calibrator, Spline, Stretch};
 use crate::model::Classifier;
 use crate::probability::MAX_MARGIN;
 use crate::tree::{Node, Tree};
@@ -186,7 +186,29 @@ impl Graph {
                 let difference = self.apply("Sub", &[&up, &down]);
                 self.with("Add", &difference, c)
             }
+            Calibrator::Spline(spline) => self.spline(&spline, margin),
         }
+    }
+
+    fn spline(&mut self, spline: &Spline, margin: &str) -> String {
+        let (low, high) = spline.tails();
+        let below = self.with("Add", margin, -low.0);
+        let below = self.with("Min", &below, 0.0);
+        let below = self.with("Mul", &below, low.1);
+        let mut sum = self.with("Add", &below, spline.shift());
+        for Stretch { from, to, slope, bend } in spline.stretches() {
+            let held = self.with("Max", margin, from);
+            let held = self.with("Min", &held, to);
+            let u = self.with("Add", &held, -from);
+            let bent = self.with("Mul", &u, bend);
+            let bent = self.with("Add", &bent, slope);
+            let risen = self.apply("Mul", &[&u, &bent]);
+            sum = self.apply("Add", &[&sum, &risen]);
+        }
+        let above = self.with("Add", margin, -high.0);
+        let above = self.with("Max", &above, 0.0);
+        let above = self.with("Mul", &above, high.1);
+        self.apply("Add", &[&sum, &above])
     }
 
     /// ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|), in doubles, which `Softplus` is not everywhere.
@@ -271,6 +293,7 @@ mod tests {
             ("intercept", Calibrator::Intercept { shift: 0.2 }),
             ("platt", Calibrator::Platt { slope: 0.8, shift: -0.1 }),
             ("beta", Calibrator::Beta { a: 0.9, b: 1.2, c: 0.05 }),
+            ("spline", Calibrator::Spline(Spline::example())),
         ] {
             // A linear model's rows have no missing values: the first model is of trees alone.
             let is_trees = matches!(calibrator, Calibrator::Identity);
