@@ -2,6 +2,7 @@
 
 mod fit;
 mod ladder;
+mod segments;
 mod spline;
 mod venn_abers;
 
@@ -9,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 pub use fit::{CalibrationError, fit_beta, fit_intercept, fit_platt, fit_spline};
 pub(crate) use ladder::choose;
-pub use ladder::{Calibration, CalibrationReport, Rung, RungReport, ladder};
+pub use ladder::{
+    Calibration, CalibrationReport, Rung, RungReport, SegmentReport, ladder, ladder_by_segment,
+};
+pub use segments::{SegmentOffsets, Segments};
 pub use spline::Spline;
 pub(crate) use spline::Stretch;
 pub use venn_abers::VennAbers;

@@ -33,8 +33,8 @@ struct Graph {
     inputs: Vec<Message>,
 }
 
-/// The bytes of the model.
-pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator) -> Vec<u8> {
+/// The bytes of the model; `offset` names a last input that is added to the calibrated log-odds.
+pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator, offset: Option<&str>) -> Vec<u8> {
     let mut graph = Graph::default();
     let mut margin: Option<String> = None;
     for (at, member) in members.iter().enumerate() {
@@ -48,7 +48,11 @@ pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator) -> Vec<u8> 
         });
     }
     let margin = margin.unwrap_or_default();
-    let calibrated = graph.calibrated(calibrator, &margin);
+    let mut calibrated = graph.calibrated(calibrator, &margin);
+    if let Some(offset) = offset {
+        graph.inputs.push(value(offset, 1));
+        calibrated = graph.apply("Add", &[&calibrated, offset]);
+    }
     graph.node("Identity", &[&margin], "margin", Vec::new());
     graph.node("Sigmoid", &[&calibrated], "probability", Vec::new());
     let graph = Message::default()
@@ -309,7 +313,7 @@ mod tests {
                 .map(|(row, margin)| serde_json::json!([row, margin, sigmoid(calibrator.apply(margin))]))
                 .collect();
             let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-            let bytes = onnx(members, calibrator);
+            let bytes = onnx(members, calibrator, None);
             let table = format!("{}\n", serde_json::Value::from(expected));
             if std::env::var_os("HOLDFAST_WRITE_FIXTURES").is_some() {
                 let write = |suffix: &str, bytes: &[u8]| {
