@@ -85,6 +85,7 @@ fn fitted(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Result<Vec<f64
         weights,
         ridge: &vec![STRENGTH; n_columns],
         centre: &vec![equal; n_columns],
+        lasso: None,
         orders: Some(&vec![Order::Rising; n_columns]),
     };
     // The intercept is the calibrator's business.

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::artifact::{Bundle, FORMAT};
 use crate::benchmark::{Benchmarks, SEGMENT_COLUMN};
-use crate::calibrate::{Calibration, ladder};
+use crate::calibrate::{Calibration, SegmentOffsets, ladder};
 use crate::explain::choose_background;
 use crate::fit::{Candidate, FittedClassifier, TrainingRows, fit};
 use crate::horizon::{self, Decisions, Followed, HorizonModel, HorizonRows, N_PERIODS};
@@ -78,12 +78,13 @@ pub(crate) fn fitted(candidate: &Candidate, table: &FeatureTable, labels: &[f64]
     fit(candidate, &training, 4).unwrap()
 }
 
-/// Calibrated on the rest of them.
+/// Calibrated on the rest of them, with offsets by `plan`.
 pub(crate) fn calibration(fitted: &FittedClassifier, table: &FeatureTable, labels: &[f64]) -> Calibration {
     let rows: Vec<usize> = (table.n_rows() * 2 / 3..table.n_rows()).collect();
     let groups: Vec<u32> = (0..u32::try_from(rows.len()).unwrap()).collect();
     let of_rest: Vec<f64> = rows.iter().map(|&row| labels[row]).collect();
-    ladder(&fitted.margins(table, &rows), &of_rest, &vec![1.0; rows.len()], &groups, 1).unwrap()
+    let own = ladder(&fitted.margins(table, &rows), &of_rest, &vec![1.0; rows.len()], &groups, 1).unwrap();
+    Calibration { segments: Some(SegmentOffsets::example(2, ["basic", "pro"])), ..own }
 }
 
 /// A whole bundle of `candidate` on 300 accounts, and their table.

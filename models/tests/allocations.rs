@@ -4,7 +4,7 @@
 use holdfast_features::history::Outcome;
 use holdfast_features::snapshot::{Question, SnapshotConfig};
 use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
-use holdfast_models::calibrate::ladder;
+use holdfast_models::calibrate::{Segments, ladder_by_segment};
 use holdfast_models::horizon::{self, Decisions, Followed, HorizonRows};
 use holdfast_models::outcome;
 use holdfast_models::{
@@ -13,14 +13,17 @@ use holdfast_models::{
 
 const N_ROWS: u32 = 600;
 
-/// Twelve columns, some values missing; churn where the first two are high.
+/// Twelve columns, some values missing, and two stages; churn where the first two are high.
 fn table() -> (FeatureTable, Vec<f64>) {
     let value = |row: u32, column: u32| {
         let hash = (row * 12 + column + 1).wrapping_mul(0x9e37_79b1) >> 16;
         if hash.is_multiple_of(11) { f64::NAN } else { f64::from(hash % 97) }
     };
     let columns = (0..12).map(|column| Column::Number((0..N_ROWS).map(|row| value(row, column)).collect()));
-    let specs = (0..12).map(|column| FeatureSpec::prepared(&format!("x{column}"), Kind::Number)).collect();
+    let stages = (0..N_ROWS).map(|row| Some(["adoption", "renewal"][row as usize % 2].into())).collect();
+    let columns = columns.chain([Column::Text(stages)]);
+    let specs = (0..12).map(|column| FeatureSpec::prepared(&format!("x{column}"), Kind::Number));
+    let specs = specs.chain([FeatureSpec::prepared("stage", Kind::Category)]).collect();
     let churned = |row| value(row, 0) + value(row, 1) > 110.0 || row % 9 == 0;
     let labels = (0..N_ROWS).map(|row| f64::from(u8::from(churned(row)))).collect();
     (FeatureTable::new(specs, columns.collect(), N_ROWS as usize).unwrap(), labels)
@@ -56,7 +59,13 @@ fn a_call_allocates_nothing() {
     let linear = candidates[2].clone();
     let fitted = candidates.map(|candidate| fit(&candidate, &training, 1).unwrap());
     let groups: Vec<u32> = (0..N_ROWS).collect();
-    let calibration = ladder(&fitted[0].margins(&table, &rows), &labels, &weights, &groups, 1).unwrap();
+    // The margins of one stage are off, so that there is an offset to look up.
+    let stages: Vec<Option<&str>> = rows.iter().map(|row| Some(["adoption", "renewal"][row % 2])).collect();
+    let margins: Vec<f64> =
+        rows.iter().map(|row| labels[*row] + 2.0 * f64::from(u32::from(row % 2 == 0))).collect();
+    let segments = Segments { feature: 12, of: &stages };
+    let calibration = ladder_by_segment(&margins, &labels, &weights, &groups, segments, 1).unwrap();
+    assert!(calibration.segments.is_some());
     let alone = Blend::from(fitted[0].clone());
     let all = Blend::new(fitted.map(|member| (0.4, member)).to_vec());
     for blend in [alone, all] {

@@ -79,6 +79,7 @@ pub(crate) fn calibration(rung: Rung) -> v1::CalibrationMethod {
         Rung::Intercept => v1::CalibrationMethod::Intercept,
         Rung::Platt => v1::CalibrationMethod::Platt,
         Rung::Beta => v1::CalibrationMethod::Beta,
+        Rung::Spline => v1::CalibrationMethod::Spline,
     }
 }
 

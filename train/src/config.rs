@@ -68,7 +68,7 @@ pub struct TrainingConfig {
 /// A family of learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Learner {
-    /// Ridge logistic regression.
+    /// Logistic regression with an elastic net.
     Logistic,
     /// Random forest.
     Forest,
@@ -142,7 +142,7 @@ impl TrainingConfig {
             .collect();
         for name in names.iter().filter(|name| Learner::ALL.iter().all(|learner| learner.name() != *name)) {
             let message = format!(
-                "`training.learners` must be out of \"logistic\", \"forest\", \"boost\", not \"{name}\""
+                "`training.learners` must be out of \"logistic\", \"additive\", \"forest\", \"boost\", not \"{name}\""
             );
             section.report(line.unwrap_or(1), message);
         }

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::evaluate::horizons::{HorizonScores, by_horizon, risk_groups};
 use crate::evaluate::{HorizonEvaluation, RiskGroup, group_codes};
 use crate::history::HistorySource;
+use crate::learning::calibrated;
 use crate::procedure::Learnt;
 use crate::progress::Progress;
 use crate::rows::Roles;
@@ -63,6 +64,8 @@ struct Census {
     groups: Vec<usize>,
     folds: Vec<usize>,
     margins: Vec<f64>,
+    /// Calibrated log-odds of the churn model's own question.
+    renewal: Vec<f64>,
     decisions: Vec<Decisions>,
 }
 
@@ -101,8 +104,7 @@ pub fn learn(
             return Ok(Horizons { model: None, report: Err(why) });
         }
     };
-    let renewal = |&row: &usize| sigmoid(learnt.calibration.calibrator.apply(census.margins[row]));
-    let renewal: Vec<f64> = judged.rows.iter().map(renewal).collect();
+    let renewal: Vec<f64> = judged.rows.iter().map(|&row| sigmoid(census.renewal[row])).collect();
     let followed: Vec<Followed> = judged.rows.iter().map(|&row| census.followed(row, 0)).collect();
     let groups: Vec<usize> = judged.rows.iter().map(|&row| census.groups[row]).collect();
     let Judged { risks, base, .. } = &judged;
@@ -154,14 +156,16 @@ impl Census {
         let kept: Vec<(usize, f64)> =
             margins.iter().enumerate().filter_map(|(row, margin)| Some((row, (*margin)?))).collect();
         let rows = || kept.iter().map(|&(row, _)| row);
+        let margins: Vec<f64> = kept.iter().map(|&(_, margin)| margin).collect();
         Self {
+            renewal: calibrated(table, &learnt.calibration, &rows().collect::<Vec<_>>(), &margins),
             as_of: rows().map(|row| snapshots[row].as_of).collect(),
             follow_ups: rows().map(|row| follow_ups[row]).collect(),
             weights: rows().map(|row| snapshots[row].weight).collect(),
             groups: rows().map(|row| groups[row]).collect(),
             folds: rows().map(|row| folds[row]).collect(),
             decisions: rows().map(|row| Decisions::of(table.row(row), &question)).collect(),
-            margins: kept.iter().map(|&(_, margin)| margin).collect(),
+            margins,
         }
     }
 

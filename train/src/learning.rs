@@ -1,8 +1,9 @@
 //! What learning works on and brings: rows, out-of-fold margins of them, and what was chosen by these.
 
-use holdfast_features::FeatureTable;
+use holdfast_features::{Column, FeatureTable, Role};
+use holdfast_models::calibrate::{Segments, ladder, ladder_by_segment};
 use holdfast_models::probability::log_loss;
-use holdfast_models::{Blend, Calibration, Candidate, TrainingRows, calibrate, fit};
+use holdfast_models::{Blend, Calibration, Candidate, TrainingRows, fit};
 use rayon::prelude::*;
 
 use crate::TrainError;
@@ -83,6 +84,33 @@ fn as_f64(count: usize) -> f64 {
     count as f64
 }
 
+/// The feature by whose categories calibrated log-odds may be shifted: the lifecycle stage.
+pub const SEGMENT: &str = "stage";
+
+/// The position of the feature that tells segments, and its column.
+fn segments(table: &FeatureTable) -> Option<(usize, &Column)> {
+    let feature = table.index_of(SEGMENT).filter(|&feature| table.specs()[feature].role == Role::Feature)?;
+    Some((feature, &table.columns()[feature])).filter(|(_, column)| matches!(column, Column::Text(_)))
+}
+
+fn segment(table: &FeatureTable, row: usize) -> Option<&str> {
+    match segments(table)?.1 {
+        Column::Text(values) => values[row].as_deref(),
+        Column::Number(_) => None,
+    }
+}
+
+/// Calibrated log-odds of the margins of rows of `table`.
+#[must_use]
+pub fn calibrated(
+    table: &FeatureTable,
+    calibration: &Calibration,
+    rows: &[usize],
+    margins: &[f64],
+) -> Vec<f64> {
+    rows.iter().zip(margins).map(|(&row, &margin)| calibration.logit(margin, segment(table, row))).collect()
+}
+
 impl LearningRows {
     /// The training view of `rows`.
     #[must_use]
@@ -109,14 +137,26 @@ impl LearningRows {
         Ok(Blend::new(chosen.members.par_iter().map(member).collect::<Result<_, _>>()?))
     }
 
-    /// Fits the calibration ladder to out-of-fold margins.
+    /// Fits the calibration ladder to out-of-fold margins, with offsets by [`SEGMENT`] where the rows have one.
     ///
     /// # Errors
     /// What the calibrators say.
     pub fn calibrate(&self, out_of_fold: &OutOfFold, seed: u64) -> Result<Calibration, TrainError> {
         let take = |values: &[f64]| out_of_fold.rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
         let groups: Vec<u32> = out_of_fold.rows.iter().map(|&row| self.groups[row]).collect();
-        Ok(calibrate::ladder(&out_of_fold.margins, &take(&self.labels), &take(&self.weights), &groups, seed)?)
+        let (labels, weights) = (take(&self.labels), take(&self.weights));
+        let Some((feature, _)) = segments(&self.table) else {
+            return Ok(ladder(&out_of_fold.margins, &labels, &weights, &groups, seed)?);
+        };
+        let of: Vec<Option<&str>> = out_of_fold.rows.iter().map(|&row| segment(&self.table, row)).collect();
+        let segments = Segments { feature, of: &of };
+        Ok(ladder_by_segment(&out_of_fold.margins, &labels, &weights, &groups, segments, seed)?)
+    }
+
+    /// Calibrated log-odds of out-of-fold margins.
+    #[must_use]
+    pub fn calibrated(&self, calibration: &Calibration, rows: &[usize], margins: &[f64]) -> Vec<f64> {
+        calibrated(&self.table, calibration, rows, margins)
     }
 }
 
@@ -173,8 +213,9 @@ pub(crate) fn cross_calibrated(
             continue;
         }
         let calibration = data.calibrate(&others, seed)?;
-        for (position, _) in out_of_fold.rows.iter().enumerate().filter(|(_, row)| folds[**row] == fold) {
-            calibrated[position] = calibration.calibrator.apply(out_of_fold.margins[position]);
+        for (position, &row) in out_of_fold.rows.iter().enumerate().filter(|(_, row)| folds[**row] == fold) {
+            let margin = out_of_fold.margins[position];
+            calibrated[position] = calibration.logit(margin, segment(&data.table, row));
         }
     }
     Ok(calibrated)

@@ -2,7 +2,7 @@
 
 use holdfast_models::explain::choose_background;
 use holdfast_models::probability::sigmoid;
-use holdfast_models::{Blend, Calibration, Calibrator, Candidate, ChurnModel};
+use holdfast_models::{Blend, Calibration, Candidate, ChurnModel};
 
 use crate::TrainError;
 use crate::budget::Budget;
@@ -50,8 +50,8 @@ pub struct Tested {
     pub margins: Vec<f64>,
     /// What was chosen for each split.
     pub winners: Vec<Chosen>,
-    /// What judged the rows of each split: a classifier that never saw their accounts, and its calibrator.
-    pub models: Vec<(Blend, Calibrator)>,
+    /// What judged the rows of each split: a classifier that never saw their accounts, and its calibration.
+    pub models: Vec<(Blend, Calibration)>,
 }
 
 /// What a protocol leaves behind.
@@ -189,12 +189,12 @@ impl Tested {
         let winner = winner.grown_to(split.train.len());
         let classifier = data.fit(&winner, &split.train, seed)?;
         let margins = classifier.margins(&data.table, &split.validate);
-        self.probabilities
-            .extend(margins.iter().map(|&margin| sigmoid(calibration.calibrator.apply(margin))));
+        let logits = data.calibrated(&calibration, &split.validate, &margins);
+        self.probabilities.extend(logits.into_iter().map(sigmoid));
         self.margins.extend(margins);
         self.rows.extend(&split.validate);
         self.winners.push(winner);
-        self.models.push((classifier, calibration.calibrator));
+        self.models.push((classifier, calibration));
         self.splits.push(split);
         Ok(())
     }

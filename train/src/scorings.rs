@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::history::{HistorySource, Observed};
 use crate::judgement::LAST_USE;
 use crate::lead_time::{LeadTime, Scored, lead_time};
+use crate::learning::calibrated;
 use crate::procedure::Learnt;
 use crate::progress::Progress;
 use crate::rows::{HistoryRows, Roles};
@@ -194,11 +195,12 @@ fn renewals(
 fn by_model(learnt: &Learnt, roles: &Roles, table: &FeatureTable, folds: &[usize]) -> Vec<f64> {
     let tested = &learnt.tested;
     let mut scores = vec![f64::NAN; folds.len()];
-    for (split, (classifier, calibrator)) in tested.splits.iter().zip(&tested.models) {
+    for (split, (classifier, calibration)) in tested.splits.iter().zip(&tested.models) {
         let Some(fold) = split.validate.first().map(|&row| roles.folds[row]) else { continue };
         let rows: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] == fold).collect();
-        for (&row, margin) in rows.iter().zip(classifier.margins(table, &rows)) {
-            scores[row] = sigmoid(calibrator.apply(margin));
+        let logits = calibrated(table, calibration, &rows, &classifier.margins(table, &rows));
+        for (&row, logit) in rows.iter().zip(logits) {
+            scores[row] = sigmoid(logit);
         }
     }
     scores

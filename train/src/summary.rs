@@ -15,7 +15,7 @@ use crate::evaluate::rank::{self, Tally};
 use crate::evaluate::{
     Estimate, EvaluateOptions, Scale, ScoredRows, SegmentEvaluation, by_segment, difference, evaluate,
 };
-use crate::learning::LearningRows;
+use crate::learning::{LearningRows, SEGMENT};
 use crate::procedure::{Learnt, Tested};
 use crate::report::{
     CalibrationSummary, CandidateOutcome, CandidateResult, DataSummary, DimensionImportance, Importance,
@@ -226,7 +226,9 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
         Rung::Intercept => "intercept",
         Rung::Platt => "Platt",
         Rung::Beta => "ridge beta",
+        Rung::Spline => "monotone spline",
     };
+    let offsets = report.segments.filter(|offsets| offsets.is_deployed);
     let reason = match report.deployed {
         Rung::Identity => format!(
             "None of the {} methods that {} churned rows allow lowered the cross-validated log loss.",
@@ -239,10 +241,13 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
         ),
     };
     CalibrationSummary {
-        method: method.to_owned(),
+        method: match offsets {
+            Some(_) => format!("{method}, offsets by {SEGMENT}"),
+            None => method.to_owned(),
+        },
         positives: report.positives,
         log_loss_before: loss_of(Rung::Identity),
-        log_loss_after: loss_of(report.deployed),
+        log_loss_after: offsets.map(|offsets| offsets.log_loss).or_else(|| loss_of(report.deployed)),
         reason,
     }
 }

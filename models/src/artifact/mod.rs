@@ -3,7 +3,8 @@
 //! ```text
 //! "HOLDFAST"  format u32  manifest length u64  payload length u64      (28 bytes, little-endian)
 //! manifest    JSON
-//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>); format 1 lacks the last two
+//! payload     postcard: (ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>, Option<SegmentOffsets>);
+//!             format 2 lacks the last and knows no spline among the calibrators, format 1 lacks the last three
 //! SHA-256     of everything before it
 //! ```
 //! A file is taken for hostile until its length, checksum, structure and every number that a prediction could stumble
@@ -19,13 +20,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::benchmark::Benchmarks;
+use crate::calibrate::SegmentOffsets;
 use crate::horizon::{HORIZONS, HorizonModel, HorizonRisk};
 use crate::manifest::Manifest;
 use crate::model::{ChurnModel, ModelError, Prediction, Scratch};
 use crate::outcome::{OutcomeModel, OutcomeProbabilities};
 
 /// The format that is written.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The oldest format that is still read.
 pub const OLDEST_FORMAT: u32 = 1;
 /// The largest manifest: tens of thousands of features with their meanings.
@@ -137,10 +139,19 @@ struct Parts<'a> {
 }
 
 #[derive(Serialize)]
-struct PayloadOut<'a>(&'a ChurnModel, &'a Benchmarks, &'a Option<HorizonModel>, &'a Option<OutcomeModel>);
+struct PayloadOut<'a>(
+    &'a ChurnModel,
+    &'a Benchmarks,
+    &'a Option<HorizonModel>,
+    &'a Option<OutcomeModel>,
+    &'a Option<SegmentOffsets>,
+);
 
 #[derive(Deserialize)]
-struct PayloadIn(ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>);
+struct PayloadIn(ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>, Option<SegmentOffsets>);
+
+#[derive(Deserialize)]
+struct PayloadOfFormat2(ChurnModel, Benchmarks, Option<HorizonModel>, Option<OutcomeModel>);
 
 #[derive(Deserialize)]
 struct PayloadOfFormat1(ChurnModel, Benchmarks);
@@ -153,9 +164,14 @@ impl Bundle {
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
         self.check(FORMAT)?;
         let manifest = serde_json::to_vec(&self.manifest).map_err(BundleError::Manifest)?;
-        let payload =
-            postcard::to_stdvec(&PayloadOut(&self.model, &self.benchmarks, &self.horizons, &self.outcomes))
-                .map_err(BundleError::Payload)?;
+        let payload = postcard::to_stdvec(&PayloadOut(
+            &self.model,
+            &self.benchmarks,
+            &self.horizons,
+            &self.outcomes,
+            &self.model.segments,
+        ))
+        .map_err(BundleError::Payload)?;
         let (n_manifest, n_payload) = (manifest.len() as u64, payload.len() as u64);
         check_size("manifest", n_manifest, MAX_MANIFEST_BYTES)?;
         check_size("payload", n_payload, MAX_PAYLOAD_BYTES)?;
@@ -201,18 +217,24 @@ impl Bundle {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         let parts = Parts::of(bytes)?;
         let manifest = parts.manifest()?;
-        let (PayloadIn(model, benchmarks, horizons, outcomes), rest) = match parts.format {
+        let (PayloadIn(mut model, benchmarks, horizons, outcomes, segments), rest) = match parts.format {
             1 => {
                 postcard::take_from_bytes(parts.payload).map(|(PayloadOfFormat1(model, benchmarks), rest)| {
-                    (PayloadIn(model, benchmarks, None, None), rest)
+                    (PayloadIn(model, benchmarks, None, None, None), rest)
                 })
             }
+            2 => postcard::take_from_bytes(parts.payload).map(
+                |(PayloadOfFormat2(model, benchmarks, horizons, outcomes), rest)| {
+                    (PayloadIn(model, benchmarks, horizons, outcomes, None), rest)
+                },
+            ),
             _ => postcard::take_from_bytes(parts.payload),
         }
         .map_err(BundleError::Payload)?;
         if !rest.is_empty() {
             return Err(BundleError::PayloadTrailing(rest.len()));
         }
+        model.segments = segments;
         let mut bundle = Self { manifest, model, benchmarks, horizons, outcomes };
         bundle.check(parts.format)?;
         bundle.model.compile();

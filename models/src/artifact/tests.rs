@@ -73,7 +73,7 @@ fn each_damage_has_its_own_error() {
 }
 
 #[test]
-fn a_bundle_of_the_first_format_is_read_and_knows_no_horizons() {
+fn bundles_of_the_first_formats_are_read_and_know_less() {
     let (bundle, table) = bundle(&candidates()[0]);
     let mut manifest = bundle.manifest.clone();
     manifest.format = 1;
@@ -84,6 +84,13 @@ fn a_bundle_of_the_first_format_is_read_and_knows_no_horizons() {
     let prediction = read.model.predict(table.row(0));
     assert_eq!(prediction, bundle.model.predict(table.row(0)));
     assert_eq!(read.horizon_risks(table.row(0), &prediction), None);
+    let mut manifest = bundle.manifest.clone();
+    manifest.format = 2;
+    let second = (&bundle.model, &bundle.benchmarks, &bundle.horizons, &bundle.outcomes);
+    let second = postcard::to_stdvec(&second).unwrap();
+    let second = Bundle::from_bytes(&sealed(2, &serde_json::to_vec(&manifest).unwrap(), &second)).unwrap();
+    assert_eq!((&second.horizons, &second.outcomes), (&bundle.horizons, &bundle.outcomes));
+    assert_eq!(second.model.predict(table.row(0)), prediction);
     // It is not passed on as what it is not.
     assert!(matches!(read.to_bytes(), Err(BundleError::Disagree("the format"))));
     // A file that says it is new and is old, and the reverse.

@@ -1,6 +1,8 @@
 //! Fitting the parametric calibrators by weighted maximum likelihood.
 
+use super::spline::{N_KNOTS, Spline};
 use crate::calibrate::Calibrator;
+use crate::encode::Order;
 use crate::newton::{Coefficients, NotConverged, Problem, minimise};
 use crate::probability::softplus;
 
@@ -38,10 +40,13 @@ pub enum CalibrationError {
         /// Those with label 1.
         positives: usize,
     },
+    /// A spline has knots at different margins.
+    #[error("too many margins are equal for a calibrating spline; calibrate by another method")]
+    Ties,
     /// No optimum was found.
     #[error("{method} calibration: {error}")]
     NotConverged {
-        /// `intercept`, `platt` or `beta`.
+        /// `intercept`, `platt`, `beta` or `spline`.
         method: &'static str,
         /// What the search says.
         error: NotConverged,
@@ -73,13 +78,9 @@ pub fn fit_platt(margins: &[f64], labels: &[f64], weights: &[f64]) -> Result<Cal
     let negative = weights.iter().sum::<f64>() - positive;
     let (high, low) = ((positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0));
     let targets: Vec<f64> = labels.iter().map(|&label| if label == 1.0 { high } else { low }).collect();
-    let column = Column { values: margins.to_vec(), ridge: 0.0, centre: 1.0 };
+    let column = Column { values: margins.to_vec(), ridge: 0.0 };
     let fitted = logistic("platt", &[column], None, &targets, weights)?;
-    if fitted.slopes[0] >= 0.0 {
-        return Ok(Calibrator::Platt { slope: fitted.slopes[0], shift: fitted.intercept });
-    }
-    let flat = logistic("platt", &[], None, &targets, weights)?;
-    Ok(Calibrator::Platt { slope: 0.0, shift: flat.intercept })
+    Ok(Calibrator::Platt { slope: fitted.slopes[0], shift: fitted.intercept })
 }
 
 /// Beta calibration by penalised maximum likelihood: a ridge of the given strength (against summed log losses)
@@ -94,30 +95,39 @@ pub fn fit_beta(
     ridge: f64,
 ) -> Result<Calibrator, CalibrationError> {
     check(margins, labels, weights)?;
-    let column = |values: Vec<f64>| Column { values, ridge, centre: 1.0 };
+    let column = |values: Vec<f64>| Column { values, ridge };
     let log_s = column(margins.iter().map(|&margin| -softplus(-margin)).collect());
     let log_rest = column(margins.iter().map(|&margin| softplus(margin)).collect());
-    let both = logistic("beta", &[log_s.clone(), log_rest.clone()], None, labels, weights)?;
-    let (a, b) = (both.slopes[0], both.slopes[1]);
-    if a >= 0.0 && b >= 0.0 {
-        return Ok(Calibrator::Beta { a, b, c: both.intercept });
-    }
-    let (kept, a_is_kept) = if a >= b { (log_s, true) } else { (log_rest, false) };
-    let one = logistic("beta", &[kept], None, labels, weights)?;
-    let (slope, c) = if one.slopes[0] >= 0.0 {
-        (one.slopes[0], one.intercept)
-    } else {
-        (0.0, logistic("beta", &[], None, labels, weights)?.intercept)
-    };
-    let (a, b) = if a_is_kept { (slope, 0.0) } else { (0.0, slope) };
-    Ok(Calibrator::Beta { a, b, c })
+    let fitted = logistic("beta", &[log_s, log_rest], None, labels, weights)?;
+    Ok(Calibrator::Beta { a: fitted.slopes[0], b: fitted.slopes[1], c: fitted.intercept })
 }
 
-#[derive(Clone)]
+/// A monotone spline by penalised maximum likelihood: a ridge of the given strength (against summed log losses) shrinks
+/// the slope at every knot to 1, the identity; none falls below 0.
+///
+/// # Errors
+/// Refuses rows of one outcome, margins of which too many are equal, and what [`CalibrationError`] lists.
+pub fn fit_spline(
+    margins: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+    ridge: f64,
+) -> Result<Calibrator, CalibrationError> {
+    check(margins, labels, weights)?;
+    let knots = Spline::knots(margins).ok_or(CalibrationError::Ties)?;
+    let column = |knot: usize| {
+        let part = Spline::part(knots, knot);
+        Column { values: margins.iter().map(|&margin| part.apply(margin)).collect(), ridge }
+    };
+    let fitted = logistic("spline", &std::array::from_fn::<_, N_KNOTS, _>(column), None, labels, weights)?;
+    let slopes = std::array::from_fn(|knot| fitted.slopes[knot]);
+    Ok(Calibrator::Spline(Spline { knots, slopes, shift: fitted.intercept }))
+}
+
+/// What a coefficient, drawn to 1 and never below 0, is multiplied by.
 struct Column {
     values: Vec<f64>,
     ridge: f64,
-    centre: f64,
 }
 
 fn logistic(
@@ -129,7 +139,7 @@ fn logistic(
 ) -> Result<Coefficients, CalibrationError> {
     let design: Vec<f64> =
         (0..targets.len()).flat_map(|row| columns.iter().map(move |column| column.values[row])).collect();
-    let centre: Vec<f64> = columns.iter().map(|column| column.centre).collect();
+    let centre = vec![1.0; columns.len()];
     let problem = Problem {
         design: &design,
         n_columns: columns.len(),
@@ -138,7 +148,8 @@ fn logistic(
         weights,
         ridge: &columns.iter().map(|column| column.ridge).collect::<Vec<_>>(),
         centre: &centre,
-        orders: None,
+        lasso: None,
+        orders: Some(&vec![Order::Rising; columns.len()]),
     };
     let start = Coefficients { slopes: centre.clone(), intercept: 0.0 };
     minimise(&problem, start, TOLERANCE).map_err(|error| CalibrationError::NotConverged { method, error })

@@ -2,13 +2,20 @@
 
 mod fit;
 mod ladder;
+mod segments;
+mod spline;
 mod venn_abers;
 
 use serde::{Deserialize, Serialize};
 
-pub use fit::{CalibrationError, fit_beta, fit_intercept, fit_platt};
+pub use fit::{CalibrationError, fit_beta, fit_intercept, fit_platt, fit_spline};
 pub(crate) use ladder::choose;
-pub use ladder::{Calibration, CalibrationReport, Rung, RungReport, ladder};
+pub use ladder::{
+    Calibration, CalibrationReport, Rung, RungReport, SegmentReport, ladder, ladder_by_segment,
+};
+pub use segments::{SegmentOffsets, Segments};
+pub use spline::Spline;
+pub(crate) use spline::Stretch;
 pub use venn_abers::VennAbers;
 
 use crate::probability::softplus;
@@ -40,6 +47,8 @@ pub enum Calibrator {
         /// In log-odds.
         c: f64,
     },
+    /// A curve whose slope follows the data from knot to knot.
+    Spline(Spline),
 }
 
 impl Calibrator {
@@ -51,6 +60,7 @@ impl Calibrator {
             Self::Intercept { shift } => margin + shift,
             Self::Platt { slope, shift } => slope * margin + shift,
             Self::Beta { a, b, c } => b * softplus(margin) - a * softplus(-margin) + c,
+            Self::Spline(spline) => spline.apply(margin),
         }
     }
 
@@ -62,10 +72,11 @@ impl Calibrator {
             Self::Intercept { shift } => shift.is_finite(),
             Self::Platt { slope, shift } => slope.is_finite() && slope >= 0.0 && shift.is_finite(),
             Self::Beta { a, b, c } => a.is_finite() && a >= 0.0 && b.is_finite() && b >= 0.0 && c.is_finite(),
+            Self::Spline(spline) => spline.is_valid(),
         }
     }
 
-    /// `identity`, `intercept`, `platt` or `beta`.
+    /// `identity`, `intercept`, `platt`, `beta` or `spline`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,6 +84,7 @@ impl Calibrator {
             Self::Intercept { .. } => "intercept",
             Self::Platt { .. } => "platt",
             Self::Beta { .. } => "beta",
+            Self::Spline(_) => "spline",
         }
     }
 }

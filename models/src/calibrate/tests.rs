@@ -1,5 +1,6 @@
 //! Reference numbers: statsmodels 0.15.0 (GLM binomial with freq_weights; Logit), venn-abers 1.5.4 and scikit-learn
-//! 1.9.1 (IsotonicRegression on the augmented rows), all on the rows of [`rows`].
+//! 1.9.1 (IsotonicRegression on the augmented rows), and for the spline scipy 1.17.1 (its basis by `integrate.quad` over
+//! `numpy.interp`, the fit by L-BFGS-B with bounds and Newton steps on the free slopes), all on the rows of [`rows`].
 
 use super::*;
 use crate::probability::{log_loss, logit, sigmoid};
@@ -63,6 +64,52 @@ fn beta_without_a_ridge_equals_statsmodels_and_holds_a_falling_tail_at_zero() {
         Ok(Calibrator::Beta { a, b, .. }) => assert!((a - 1.0).abs() < 1e-6 && (b - 1.0).abs() < 1e-6),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn the_spline_equals_scipy_and_never_falls() {
+    let (margins, labels, weights) = rows();
+    let slopes =
+        [0.633_590_520_430, 0.888_478_721_443, 1.213_182_568_131, 0.758_485_907_870, 0.416_281_517_174, 0.0];
+    match fit_spline(&margins, &labels, &weights, 0.5).unwrap() {
+        Calibrator::Spline(spline) => {
+            assert_eq!(spline.knots, [-3.0, -2.5, -1.25, 0.0, 1.25, 2.5, 3.0]);
+            spline.slopes.iter().zip(slopes).for_each(|(found, expected)| close(*found, expected));
+            close(spline.slopes[6], 0.316_452_860_205);
+            close(spline.shift, -2.246_111_124_816);
+            let expected = [-3.513_292_165_677, 0.159_669_425_337, 0.754_717_062_361, 2.070_208_953_280];
+            for (margin, expected) in [-5.0, -0.6, 0.1, 4.0].into_iter().zip(expected) {
+                close(spline.apply(margin), expected);
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+    let spline = fit_spline(&margins, &labels, &[1.0; 40], 5.0).unwrap();
+    for (margin, expected) in
+        [(-5.0, -4.190_822_771_624), (-0.6, -0.014_156_659_507), (4.0, 3.941_202_871_200)]
+    {
+        close(spline.apply(margin), expected);
+    }
+    // A strong ridge is the identity but for the shift.
+    let (identity, shift) =
+        (fit_spline(&margins, &labels, &weights, 1e9), fit_intercept(&margins, &labels, &weights));
+    assert!((identity.unwrap().apply(0.7) - shift.unwrap().apply(0.7)).abs() < 1e-6);
+    let equal: Vec<f64> = margins.iter().map(|margin| margin.max(0.0)).collect();
+    assert_eq!(fit_spline(&equal, &labels, &weights, 5.0), Err(CalibrationError::Ties));
+}
+
+/// The margins are right below −2, where most accounts are, and far too sure above.
+#[test]
+fn a_thousand_positives_bear_a_spline_where_it_helps() {
+    let truth = |i: u32| f64::from(i * 7919 % 10_007) / 1_251.0 - 6.0;
+    let margins: Vec<f64> =
+        (0..10_000).map(truth).map(|t| if t < -2.0 { t } else { 3.0 * t + 4.0 }).collect();
+    let label = |i: u32| f64::from(u8::from(f64::from(i * 104_729 % 9_973) < 9_973.0 * sigmoid(truth(i))));
+    let labels: Vec<f64> = (0..10_000).map(label).collect();
+    let report = ladder(&margins, &labels, &[1.0; 10_000], &groups(10_000), 1).unwrap().report;
+    assert_eq!((report.deployed, report.rungs.len()), (Rung::Spline, 5));
+    let loss = |rung: Rung| report.rungs.iter().find(|r| r.rung == rung).and_then(|r| r.log_loss).unwrap();
+    assert!(loss(Rung::Spline) < loss(Rung::Beta) - 3e-4, "{report:?}");
 }
 
 #[test]
@@ -172,7 +219,9 @@ fn refuses_what_cannot_be_calibrated() {
 proptest! {
     #[test]
     fn never_falls(a in 0.0..3.0_f64, b in 0.0..3.0_f64, c in -2.0..2.0_f64, x in -30.0..30.0_f64, d in 0.0..9.0_f64) {
-        for calibrator in [Calibrator::Beta { a, b, c }, Calibrator::Platt { slope: a, shift: c }] {
+        let bent = Spline { slopes: [a, b, 0.0, a, 1.0, b, a], ..Spline::example() };
+        let platt = Calibrator::Platt { slope: a, shift: c };
+        for calibrator in [Calibrator::Beta { a, b, c }, platt, Calibrator::Spline(bent)] {
             prop_assert!(calibrator.is_valid());
             prop_assert!(calibrator.apply(x + d) >= calibrator.apply(x) - 1e-12);
         }

@@ -150,7 +150,11 @@ impl Order {
 }
 
 /// The spec at `feature`, if a model may learn from it and it is of the type that the encoder reads.
-fn readable(specs: &[FeatureSpec], feature: usize, text: bool) -> Result<&FeatureSpec, EncoderError> {
+pub(crate) fn readable(
+    specs: &[FeatureSpec],
+    feature: usize,
+    text: bool,
+) -> Result<&FeatureSpec, EncoderError> {
     let spec = specs
         .get(feature)
         .filter(|spec| spec.role == Role::Feature)

@@ -82,6 +82,16 @@ impl Explanation {
         }
         Self { base, logit, contributions }
     }
+
+    /// The explanation of the sum with a term that `feature` alone decides: `own` here, `usual` in the background.
+    pub(crate) fn plus(mut self, feature: usize, own: f64, usual: f64) -> Self {
+        self.base += usual;
+        self.logit += own;
+        for (_, share) in self.contributions.iter_mut().filter(|(of, _)| *of == feature) {
+            *share += own - usual;
+        }
+        self
+    }
 }
 
 impl Background {

@@ -82,9 +82,6 @@ pub enum FitError {
     /// The logistic learner found no optimum.
     #[error("logistic: {0}")]
     NotConverged(#[from] NotConverged),
-    /// linfa refused the problem.
-    #[error("logistic: linfa: {0}")]
-    Linfa(String),
     /// smartcore refused the problem.
     #[error("forest: smartcore: {0}")]
     Smartcore(String),

@@ -32,7 +32,7 @@ pub struct TrainingRows<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Candidate {
-    /// Ridge logistic regression.
+    /// Logistic regression with an elastic net.
     Logistic(logistic::ValidParams),
     /// A random forest.
     Forest(forest::ValidParams),

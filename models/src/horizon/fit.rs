@@ -169,6 +169,7 @@ fn coefficients(
         weights: &weights,
         ridge: &ridge,
         centre: &drawn_to,
+        lasso: None,
         orders: None,
     };
     let start = Coefficients { slopes: vec![0.0; N_COLUMNS], intercept: crate::probability::logit(base[0]) };

@@ -4,7 +4,7 @@
 
 use super::protobuf::Message;
 use crate::additive::AdditiveModel;
-use crate::calibrate::Calibrator;
+use crate::calibrate::{Calibrator, Spline, Stretch};
 use crate::model::Classifier;
 use crate::probability::MAX_MARGIN;
 use crate::tree::{Node, Tree};
@@ -33,8 +33,8 @@ struct Graph {
     inputs: Vec<Message>,
 }
 
-/// The bytes of the model.
-pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator) -> Vec<u8> {
+/// The bytes of the model; `offset` names a last input that is added to the calibrated log-odds.
+pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator, offset: Option<&str>) -> Vec<u8> {
     let mut graph = Graph::default();
     let mut margin: Option<String> = None;
     for (at, member) in members.iter().enumerate() {
@@ -48,7 +48,11 @@ pub(crate) fn onnx(members: &[Exported<'_>], calibrator: Calibrator) -> Vec<u8> 
         });
     }
     let margin = margin.unwrap_or_default();
-    let calibrated = graph.calibrated(calibrator, &margin);
+    let mut calibrated = graph.calibrated(calibrator, &margin);
+    if let Some(offset) = offset {
+        graph.inputs.push(value(offset, 1));
+        calibrated = graph.apply("Add", &[&calibrated, offset]);
+    }
     graph.node("Identity", &[&margin], "margin", Vec::new());
     graph.node("Sigmoid", &[&calibrated], "probability", Vec::new());
     let graph = Message::default()
@@ -186,7 +190,29 @@ impl Graph {
                 let difference = self.apply("Sub", &[&up, &down]);
                 self.with("Add", &difference, c)
             }
+            Calibrator::Spline(spline) => self.spline(&spline, margin),
         }
+    }
+
+    fn spline(&mut self, spline: &Spline, margin: &str) -> String {
+        let (low, high) = spline.tails();
+        let below = self.with("Add", margin, -low.0);
+        let below = self.with("Min", &below, 0.0);
+        let below = self.with("Mul", &below, low.1);
+        let mut sum = self.with("Add", &below, spline.shift());
+        for Stretch { from, to, slope, bend } in spline.stretches() {
+            let held = self.with("Max", margin, from);
+            let held = self.with("Min", &held, to);
+            let u = self.with("Add", &held, -from);
+            let bent = self.with("Mul", &u, bend);
+            let bent = self.with("Add", &bent, slope);
+            let risen = self.apply("Mul", &[&u, &bent]);
+            sum = self.apply("Add", &[&sum, &risen]);
+        }
+        let above = self.with("Add", margin, -high.0);
+        let above = self.with("Max", &above, 0.0);
+        let above = self.with("Mul", &above, high.1);
+        self.apply("Add", &[&sum, &above])
     }
 
     /// ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|), in doubles, which `Softplus` is not everywhere.
@@ -271,6 +297,7 @@ mod tests {
             ("intercept", Calibrator::Intercept { shift: 0.2 }),
             ("platt", Calibrator::Platt { slope: 0.8, shift: -0.1 }),
             ("beta", Calibrator::Beta { a: 0.9, b: 1.2, c: 0.05 }),
+            ("spline", Calibrator::Spline(Spline::example())),
         ] {
             // A linear model's rows have no missing values: the first model is of trees alone.
             let is_trees = matches!(calibrator, Calibrator::Identity);
@@ -286,7 +313,7 @@ mod tests {
                 .map(|(row, margin)| serde_json::json!([row, margin, sigmoid(calibrator.apply(margin))]))
                 .collect();
             let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-            let bytes = onnx(members, calibrator);
+            let bytes = onnx(members, calibrator, None);
             let table = format!("{}\n", serde_json::Value::from(expected));
             if std::env::var_os("HOLDFAST_WRITE_FIXTURES").is_some() {
                 let write = |suffix: &str, bytes: &[u8]| {

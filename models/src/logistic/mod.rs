@@ -1,16 +1,10 @@
-//! Ridge logistic regression: linfa's L-BFGS on the encoded rows, kept as plain weights.
+//! Logistic regression with an elastic net on the encoded rows, kept as plain weights.
 //!
-//! linfa takes no row weights and stops silently at its iteration limit. Its answer is therefore the start of
-//! Newton steps on the weighted objective, which also keep the declared directions: slopes that would contradict
-//! one are 0, so that no explanation says that overdue invoices lower the risk.
+//! Declared directions are kept: slopes that would contradict one are 0, so that no explanation says that overdue invoices
+//! lower the risk.
 
 mod params;
 
-use linfa::ParamGuard;
-use linfa::dataset::DatasetBase;
-use linfa::traits::Fit;
-use linfa_logistic::LogisticRegression;
-use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 pub use params::{Params, ValidParams};
@@ -19,12 +13,10 @@ use crate::encode::{Encoder, LinearEncoder, learnable};
 use crate::fit::{FitError, FittedClassifier, TrainingRows};
 use crate::model::Classifier;
 use crate::newton::{Coefficients, Problem, minimise};
+use crate::probability::logit;
 
 /// More encoded columns make a Newton step (columns² × rows) too slow.
 pub const MAX_WIDTH: usize = 2_000;
-/// The gradient at which linfa stops, for each row.
-const LINFA_TOLERANCE: f64 = 1e-4;
-const LINFA_ITERATIONS: u64 = 50;
 /// The error of the coefficients at which the Newton steps stop, in standard errors.
 const TOLERANCE: f64 = 1e-5;
 
@@ -48,18 +40,19 @@ pub(crate) fn fit(params: &ValidParams, training: &TrainingRows<'_>) -> Result<F
     }
     let design = encoder.encode_rows(training.table, training.rows);
     let (labels, weights) = training.targets();
-    let mean = weights.iter().sum::<f64>() / weights.iter().map(|_| 1.0).sum::<f64>();
-
-    // linfa counts each row once: the ridge is scaled instead.
-    let start = linfa_fit(&design, width, &labels, params.strength / mean)?;
+    let positive: f64 = labels.iter().zip(&weights).map(|(label, weight)| label * weight).sum();
+    let rate = positive / weights.iter().sum::<f64>();
+    let start = Coefficients { slopes: vec![0.0; width], intercept: logit(rate) };
+    let lasso = vec![params.strength * params.l1_share; width];
     let problem = Problem {
         design: &design,
         n_columns: width,
         offsets: None,
         targets: &labels,
         weights: &weights,
-        ridge: &vec![params.strength; width],
+        ridge: &vec![params.strength * (1.0 - params.l1_share); width],
         centre: &vec![0.0; width],
+        lasso: (params.l1_share > 0.0).then_some(&lasso),
         orders: Some(&encoder.orders(training.table.specs())),
     };
     let Coefficients { slopes, intercept } = minimise(&problem, start, TOLERANCE)?;
@@ -67,35 +60,6 @@ pub(crate) fn fit(params: &ValidParams, training: &TrainingRows<'_>) -> Result<F
         encoder,
         classifier: Classifier::Linear(LinearModel { weights: slopes, intercept }),
     })
-}
-
-fn linfa_fit(design: &[f64], width: usize, labels: &[f64], strength: f64) -> Result<Coefficients, FitError> {
-    let refused = |error: &dyn std::fmt::Display| FitError::Linfa(error.to_string());
-    let records = Array2::from_shape_vec((labels.len(), width), design.to_vec()).map_err(|e| refused(&e))?;
-    let targets: Array1<bool> = labels.iter().map(|&label| label == 1.0).collect();
-    let params = LogisticRegression::default()
-        .alpha(strength)
-        .max_iterations(LINFA_ITERATIONS)
-        .gradient_tolerance(LINFA_TOLERANCE * labels.iter().map(|_| 1.0).sum::<f64>())
-        .check()
-        .map_err(|e| refused(&e))?;
-    match params.fit(&DatasetBase::new(records, targets)) {
-        Ok(fitted) => {
-            // linfa calls the more frequent label positive.
-            let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-            let slopes: Vec<f64> = fitted.params().iter().map(|slope| sign * slope).collect();
-            let intercept = sign * fitted.intercept();
-            let finite = slopes.iter().all(|slope| slope.is_finite()) && intercept.is_finite();
-            Ok(if finite { Coefficients { slopes, intercept } } else { zero(width) })
-        }
-        // A line search that ends without progress is an error to linfa; Newton starts from zero then.
-        Err(linfa_logistic::error::Error::ArgMinError(_)) => Ok(zero(width)),
-        Err(error) => Err(refused(&error)),
-    }
-}
-
-fn zero(width: usize) -> Coefficients {
-    Coefficients { slopes: vec![0.0; width], intercept: 0.0 }
 }
 
 impl LinearModel {
@@ -194,7 +158,8 @@ mod tests {
             let training =
                 TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
             let encoding = LinearOptions { hinges: 4, ..Params::default().encoding };
-            let bent = Candidate::Logistic(Params { strength: 1.0, encoding }.check().unwrap());
+            let bent =
+                Candidate::Logistic(Params { strength: 1.0, encoding, ..Params::default() }.check().unwrap());
             let fitted = fit(&bent, &training, 0).unwrap();
             let probe = FeatureTable::new(specs, vec![Column::Number(probe.clone())], 41).unwrap();
             fitted.margins(&probe, &(0..41).collect::<Vec<_>>())
@@ -205,5 +170,37 @@ mod tests {
         assert!(rising.is_sorted() && rising[30] > rising[0] + 1.0, "{rising:?}");
         let falling = margins(Direction::LowersRisk);
         assert!(falling.iter().rev().is_sorted() && falling[0] > falling[40] + 1.0, "{falling:?}");
+    }
+    /// Fifty columns of noise and one that tells.
+    #[test]
+    fn an_l1_share_leaves_few_slopes_and_the_declared_directions() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let n = 600;
+        let columns: Vec<Vec<f64>> =
+            (0..51).map(|_| (0..n).map(|_| rng.random_range(-1.7..1.7)).collect()).collect();
+        let labels: Vec<f64> = columns[0]
+            .iter()
+            .map(|x| f64::from(u8::from(rng.random_bool(sigmoid(-1.0 + 1.5 * x)))))
+            .collect();
+        let mut specs: Vec<FeatureSpec> =
+            (0..51).map(|at| FeatureSpec::prepared(&format!("x{at}"), Kind::Number)).collect();
+        let slopes = |specs: &[FeatureSpec], l1_share: f64| {
+            let columns = columns.iter().cloned().map(Column::Number).collect();
+            let table = FeatureTable::new(specs.to_vec(), columns, n).unwrap();
+            let (weights, rows) = (vec![1.0; n], (0..n).collect::<Vec<_>>());
+            let training =
+                TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+            let params = Params { strength: 16.0, l1_share, ..Params::default() };
+            match fit(&Candidate::Logistic(params.check().unwrap()), &training, 0).unwrap().classifier() {
+                Classifier::Linear(model) => model.weights().to_vec(),
+                other => panic!("{}", other.name()),
+            }
+        };
+        let zeros = |slopes: &[f64]| slopes.iter().filter(|slope| **slope == 0.0).count();
+        assert_eq!(zeros(&slopes(&specs, 0.0)), 0);
+        let sparse = slopes(&specs, 0.9);
+        assert!(sparse[0] > 0.8 && zeros(&sparse) > 35, "{sparse:?}");
+        specs[0].direction = Direction::LowersRisk;
+        assert_eq!(slopes(&specs, 0.9)[0].to_bits(), 0.0_f64.to_bits());
     }
 }

@@ -11,7 +11,7 @@ pub use scoring::Scratch;
 use crate::additive::AdditiveModel;
 use crate::blend::{Blend, MAX_MEMBERS, blended};
 use crate::boost::BoostModel;
-use crate::calibrate::{Calibration, Calibrator, VennAbers};
+use crate::calibrate::{Calibration, Calibrator, SegmentOffsets, VennAbers};
 use crate::compiled::{BLOCK, CompiledTrees};
 use crate::encode::{Encoder, EncoderError};
 use crate::explain::{Background, Explanation, LeafPatterns};
@@ -43,6 +43,9 @@ pub struct ChurnModel {
     members: Vec<Member>,
     calibrator: Calibrator,
     interval: VennAbers,
+    /// A part of its own of a bundle, since older formats have none.
+    #[serde(skip)]
+    pub(crate) segments: Option<SegmentOffsets>,
 }
 
 /// A classifier with its encoder, its weight in the sum of log-odds, and the background of its explanations.
@@ -236,6 +239,7 @@ impl ChurnModel {
             members: fitted.into().members.into_iter().map(member).collect::<Result<_, ModelError>>()?,
             calibrator: calibration.calibrator,
             interval: calibration.interval.clone(),
+            segments: calibration.segments.as_ref().map(|offsets| offsets.against(table, background_rows)),
         };
         model.validate()?;
         model.compile();
@@ -297,18 +301,23 @@ impl ChurnModel {
     /// As [`Self::predict`], without allocating once `scratch` was used.
     #[must_use]
     pub fn predict_with(&self, row: Row<'_>, scratch: &mut Scratch) -> Prediction {
-        self.prediction(blended(
-            self.members.iter().map(|member| (member.weight, member.scoring().row(row, scratch))),
-        ))
+        let margin =
+            blended(self.members.iter().map(|member| (member.weight, member.scoring().row(row, scratch))));
+        self.prediction(margin, row)
     }
 
-    /// The answer for a margin.
-    fn prediction(&self, margin: f64) -> Prediction {
-        let probability = sigmoid(self.calibrator.apply(margin));
+    /// The answer for the margin of `row`.
+    fn prediction(&self, margin: f64, row: Row<'_>) -> Prediction {
+        let probability = sigmoid(self.calibrator.apply(margin) + self.offset(row));
         let (p0, p1) = self.interval.interval(margin);
         // The parametric calibrator may lie outside of the interval, which then is widened to hold it: its width then
         // also tells how far the two calibrations disagree.
         Prediction { probability, p_low: p0.min(probability), p_high: p1.max(probability), margin }
+    }
+
+    /// What the segment of `row` adds to the calibrated log-odds.
+    fn offset(&self, row: Row<'_>) -> f64 {
+        self.segments.as_ref().map_or(0.0, |offsets| offsets.of_row(row))
     }
 
     /// Why `row` of an aligned table is scored as it is: contributions of its features to the calibrated log-odds.
@@ -329,7 +338,11 @@ impl ChurnModel {
                 )
             },
         );
-        Explanation::sum(members).through(|margin| self.calibrator.apply(margin))
+        let explanation = Explanation::sum(members).through(|margin| self.calibrator.apply(margin));
+        match &self.segments {
+            Some(offsets) => explanation.plus(offsets.feature(), offsets.of_row(row), offsets.background),
+            None => explanation,
+        }
     }
 
     /// The answers for all rows of an aligned table, in their order.
@@ -341,14 +354,16 @@ impl ChurnModel {
             let members: Vec<(f64, Vec<f64>)> = self.members.iter().map(own).collect();
             let margin =
                 |row| blended(members.iter().map(|(weight, own): &(f64, Vec<f64>)| (*weight, own[row])));
-            (0..rows.len()).map(|row| self.prediction(margin(row))).collect::<Vec<Prediction>>()
+            let answer = |(at, &row): (usize, &usize)| self.prediction(margin(at), table.row(row));
+            rows.iter().enumerate().map(answer).collect::<Vec<Prediction>>()
         });
         blocks.flatten_iter().collect()
     }
 
     /// The model as ONNX (operators of `ai.onnx` 17 and `ai.onnx.ml` 3): one input `encoded_0`, `encoded_1`, … a
     /// classifier, of what its encoder makes of a row (doubles, rows × columns, missing as NaN), and the outputs `margin`
-    /// and `probability`, calibrated (doubles, rows × 1). Sums of trees are single precision there.
+    /// and `probability`, calibrated (doubles, rows × 1). Where the model knows offsets by segment, an input `offset`
+    /// (rows × 1) comes last. Sums of trees are single precision there.
     #[must_use]
     pub fn to_onnx(&self) -> Vec<u8> {
         let members: Vec<Exported<'_>> = self
@@ -360,10 +375,12 @@ impl ChurnModel {
                 width: encoder.width(),
             })
             .collect();
-        onnx(&members, self.calibrator)
+        let offset = self.segments.as_ref().map(|_| "offset");
+        onnx(&members, self.calibrator, offset)
     }
 
-    /// What the encoder of each classifier makes of a row of an aligned table: the inputs of [`Self::to_onnx`].
+    /// What the encoder of each classifier makes of a row of an aligned table, and the segment's offset where there are
+    /// any: the inputs of [`Self::to_onnx`].
     #[must_use]
     pub fn encoded(&self, row: Row<'_>) -> Vec<Vec<f64>> {
         let encode = |member: &Member| {
@@ -371,7 +388,8 @@ impl ChurnModel {
             member.encoder.encode(row, &mut encoded);
             encoded
         };
-        self.members.iter().map(encode).collect()
+        let offset = self.segments.as_ref().map(|offsets| vec![offsets.of_row(row)]);
+        self.members.iter().map(encode).chain(offset).collect()
     }
 
     /// Mean absolute contribution of each feature (by its position in the specs) over the given rows of an aligned
@@ -409,6 +427,9 @@ impl ChurnModel {
         }
         if !self.calibrator.is_valid() {
             return Err(ModelError::NotUsable("calibrator"));
+        }
+        if let Some(offsets) = &self.segments {
+            offsets.validate(&self.specs)?;
         }
         if !self.interval.is_valid() {
             return Err(ModelError::NotUsable("evidence interval"));

@@ -140,7 +140,7 @@ fn a_blend_is_the_sum_of_its_members() {
     let (table, labels) = crate::testing::table(300);
     let fitted = candidates().map(|candidate| crate::testing::fitted(&candidate, &table, &labels));
     let calibration = crate::testing::calibration(&fitted[0], &table, &labels);
-    let uncalibrated = Calibration { calibrator: Calibrator::Identity, ..calibration };
+    let uncalibrated = Calibration { calibrator: Calibrator::Identity, segments: None, ..calibration };
     let background: Vec<usize> = (0..20).collect();
     let model = |parts: Vec<(f64, FittedClassifier)>| {
         ChurnModel::new(Blend::new(parts), &uncalibrated, &table, &background).unwrap()

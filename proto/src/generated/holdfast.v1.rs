@@ -948,6 +948,8 @@ pub enum CalibrationMethod {
     Platt = 3,
     /// Beta calibration.
     Beta = 4,
+    /// A monotone spline of the logit.
+    Spline = 5,
 }
 impl CalibrationMethod {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -961,6 +963,7 @@ impl CalibrationMethod {
             Self::Intercept => "CALIBRATION_METHOD_INTERCEPT",
             Self::Platt => "CALIBRATION_METHOD_PLATT",
             Self::Beta => "CALIBRATION_METHOD_BETA",
+            Self::Spline => "CALIBRATION_METHOD_SPLINE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -971,6 +974,7 @@ impl CalibrationMethod {
             "CALIBRATION_METHOD_INTERCEPT" => Some(Self::Intercept),
             "CALIBRATION_METHOD_PLATT" => Some(Self::Platt),
             "CALIBRATION_METHOD_BETA" => Some(Self::Beta),
+            "CALIBRATION_METHOD_SPLINE" => Some(Self::Spline),
             _ => None,
         }
     }

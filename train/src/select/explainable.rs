@@ -35,7 +35,9 @@ pub(super) fn complexity(candidate: &Candidate) -> (usize, usize, f64) {
     match candidate {
         Candidate::Logistic(params) => {
             let params = params.params();
-            (usize::from(params.encoding.hinges > 0), params.encoding.hinges, -params.strength)
+            // With an L1 share there are fewer slopes to read.
+            let parts = 2 * params.encoding.hinges + usize::from(params.l1_share == 0.0);
+            (usize::from(params.encoding.hinges > 0), parts, -params.strength)
         }
         Candidate::Boost(params) => {
             let params = params.params();
@@ -120,7 +122,7 @@ mod tests {
         let default = logistic::Params::default();
         let lines = |hinges, strength| {
             let encoding = LinearOptions { hinges, ..default.encoding };
-            Candidate::Logistic(logistic::Params { strength, encoding }.check().unwrap())
+            Candidate::Logistic(logistic::Params { strength, encoding, ..default }.check().unwrap())
         };
         let (straight, strong, bent) = (lines(0, 3.0), lines(0, 30.0), lines(4, 3.0));
         let stumps =

@@ -124,7 +124,7 @@ mod tests {
     fn logistic(strength: f64, hinges: usize) -> Candidate {
         let default = logistic::Params::default();
         let encoding = LinearOptions { hinges, ..default.encoding };
-        Candidate::Logistic(logistic::Params { strength, encoding }.check().unwrap())
+        Candidate::Logistic(logistic::Params { strength, encoding, ..default }.check().unwrap())
     }
 
     fn boost(depth: usize) -> Candidate {

@@ -1,0 +1,276 @@
+//! Offsets by segment: what the calibrated log-odds of one segment's accounts are off by, shrunk by how alike segments are.
+
+use std::collections::BTreeMap;
+
+use holdfast_features::{FeatureSpec, FeatureTable, Row, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::encode::{EncoderError, readable};
+use crate::newton::{Coefficients, NotConverged, Problem, minimise};
+use crate::probability::sigmoid;
+
+/// A segment with fewer rows than this has no offset.
+const MIN_ROWS: usize = 30;
+/// More segments than this are none.
+const MAX_SEGMENTS: usize = 50;
+/// Error of the offsets, in standard errors.
+const TOLERANCE: f64 = 1e-8;
+
+/// Which segment each row belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Segments<'a> {
+    /// The position, in the specs, of the feature that tells it.
+    pub feature: usize,
+    /// One a row; `None` where it is not known.
+    pub of: &'a [Option<&'a str>],
+}
+
+/// Fitted offsets, by the categories of one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentOffsets {
+    /// The position of the feature in the specs.
+    feature: usize,
+    /// Sorted.
+    segments: Vec<String>,
+    /// In log-odds, one a segment.
+    offsets: Vec<f64>,
+    /// The mean offset of the rows that explanations compare with.
+    pub(crate) background: f64,
+}
+
+/// What one segment's rows say of its offset, at an offset of 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Evidence {
+    rows: usize,
+    /// Σ w·(y − p).
+    score: f64,
+    /// Σ w·p·(1 − p).
+    information: f64,
+    /// The variance of the score, by group.
+    variance: f64,
+}
+
+impl SegmentOffsets {
+    /// Empirical Bayes: offsets are draws from a normal distribution whose variance is found by moments (Σ (score² −
+    /// variance) / Σ information², as DerSimonian and Laird 1986), with the rows of one group taken together; each offset
+    /// is the mode of its posterior. `None` where segments differ no more than chance would have them, and where fewer
+    /// than two have rows enough.
+    pub(super) fn fit(
+        logits: &[f64],
+        labels: &[f64],
+        weights: &[f64],
+        groups: &[u32],
+        segments: Segments<'_>,
+    ) -> Result<Option<Self>, NotConverged> {
+        let mut evidence = evidence(logits, labels, weights, groups, segments.of);
+        evidence.retain(|_, own| own.rows >= MIN_ROWS && own.information > 0.0 && own.variance > 0.0);
+        if !(2..=MAX_SEGMENTS).contains(&evidence.len()) {
+            return Ok(None);
+        }
+        let excess: f64 = evidence.values().map(|own| own.score.powi(2) - own.variance).sum();
+        let variance = excess / evidence.values().map(|own| own.information.powi(2)).sum::<f64>();
+        if variance <= 0.0 {
+            return Ok(None);
+        }
+        let names: Vec<&str> = evidence.keys().copied().collect();
+        let width = names.len();
+        let mut design = vec![0.0; logits.len() * width];
+        for (row, segment) in design.chunks_exact_mut(width).zip(segments.of) {
+            if let Some(at) = segment.and_then(|segment| names.binary_search(&segment).ok()) {
+                row[at] = 1.0;
+            }
+        }
+        // Where the rows of a group say the same, their weights promise more information than there is.
+        let ridge: Vec<f64> =
+            evidence.values().map(|own| own.variance / own.information / variance).collect();
+        let problem = Problem {
+            design: &design,
+            n_columns: width,
+            offsets: Some(logits),
+            targets: labels,
+            weights,
+            ridge: &ridge,
+            centre: &vec![0.0; width],
+            lasso: None,
+            orders: None,
+        };
+        let start = Coefficients { slopes: vec![0.0; width], intercept: 0.0 };
+        // What all segments have in common is the calibrator's business.
+        let offsets = minimise(&problem, start, TOLERANCE)?.slopes;
+        let segments_found = names.into_iter().map(str::to_owned).collect();
+        Ok(Some(Self { feature: segments.feature, segments: segments_found, offsets, background: 0.0 }))
+    }
+
+    /// The offset of a segment, in log-odds; 0 where it is not known.
+    #[must_use]
+    pub fn of(&self, segment: Option<&str>) -> f64 {
+        let at = segment
+            .and_then(|segment| self.segments.binary_search_by(|known| known.as_str().cmp(segment)).ok());
+        at.map_or(0.0, |at| self.offsets[at])
+    }
+
+    /// The offset of a row whose columns stand in the order of the specs. Allocates nothing.
+    #[must_use]
+    pub fn of_row(&self, row: Row<'_>) -> f64 {
+        match row.value(self.feature) {
+            Value::Text(segment) => self.of(segment),
+            Value::Number(_) => 0.0,
+        }
+    }
+
+    /// The position, in the specs, of the feature that tells the segment.
+    #[must_use]
+    pub fn feature(&self) -> usize {
+        self.feature
+    }
+
+    /// Each segment and its offset in log-odds.
+    pub fn all(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.segments.iter().map(String::as_str).zip(self.offsets.iter().copied())
+    }
+
+    /// The same for explanations that compare with the given rows of a table.
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred rows")]
+    pub(crate) fn against(&self, table: &FeatureTable, rows: &[usize]) -> Self {
+        let sum: f64 = rows.iter().map(|&row| self.of_row(table.row(row))).sum();
+        Self { background: sum / rows.len().max(1) as f64, ..self.clone() }
+    }
+
+    /// Checks offsets that came from a file.
+    pub(crate) fn validate(&self, specs: &[FeatureSpec]) -> Result<(), EncoderError> {
+        let name = readable(specs, self.feature, true)?.name.clone();
+        if !self.segments.is_sorted_by(|a, b| a < b) {
+            return Err(EncoderError::Unsorted(name));
+        }
+        let numbers = self.offsets.iter().chain([&self.background]);
+        if self.segments.len() != self.offsets.len() || numbers.into_iter().any(|number| !number.is_finite())
+        {
+            return Err(EncoderError::Number(name));
+        }
+        Ok(())
+    }
+}
+
+fn evidence<'a>(
+    logits: &[f64],
+    labels: &[f64],
+    weights: &[f64],
+    groups: &[u32],
+    segments: &[Option<&'a str>],
+) -> BTreeMap<&'a str, Evidence> {
+    let mut by_group: BTreeMap<(&str, u32), f64> = BTreeMap::new();
+    let mut evidence: BTreeMap<&str, Evidence> = BTreeMap::new();
+    for (row, segment) in segments.iter().enumerate() {
+        let Some(segment) = *segment else { continue };
+        let probability = sigmoid(logits[row]);
+        let score = weights[row] * (labels[row] - probability);
+        let own = evidence.entry(segment).or_default();
+        own.rows += 1;
+        own.score += score;
+        own.information += weights[row] * probability * (1.0 - probability);
+        *by_group.entry((segment, groups[row])).or_default() += score;
+    }
+    for ((segment, _), score) in by_group {
+        evidence.entry(segment).or_default().variance += score.powi(2);
+    }
+    evidence
+}
+
+#[cfg(test)]
+impl SegmentOffsets {
+    /// Offsets of two segments, for tests of what reads some.
+    pub(crate) fn example(feature: usize, segments: [&str; 2]) -> Self {
+        Self {
+            feature,
+            segments: segments.map(str::to_owned).to_vec(),
+            offsets: vec![0.3, -0.2],
+            background: 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Log-odds, labels, groups and segments.
+    type Rows = (Vec<f64>, Vec<f64>, Vec<u32>, Vec<Option<&'static str>>);
+
+    /// `n` rows of four segments whose log-odds are off by `shifts`, all else right; `copies` rows an account.
+    fn rows(n: u32, shifts: [f64; 4], copies: u32) -> Rows {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let mut rows = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for account in 0..n {
+            let segment = (account % 4) as usize;
+            let logit = rng.random_range(-3.0..0.0);
+            let label = f64::from(u8::from(rng.random_bool(sigmoid(logit + shifts[segment]))));
+            for _ in 0..copies {
+                rows.0.push(logit);
+                rows.1.push(label);
+                rows.2.push(account);
+                rows.3.push(Some(["adoption", "expansion", "onboarding", "renewal"][segment]));
+            }
+        }
+        rows
+    }
+
+    fn fit(n: u32, shifts: [f64; 4], copies: u32) -> Option<SegmentOffsets> {
+        let (logits, labels, groups, of) = rows(n, shifts, copies);
+        let weights = vec![1.0; logits.len()];
+        SegmentOffsets::fit(&logits, &labels, &weights, &groups, Segments { feature: 0, of: &of }).unwrap()
+    }
+
+    #[test]
+    fn known_offsets_are_found_and_none_where_there_are_none() {
+        let found = fit(20_000, [0.6, -0.4, 0.0, -0.2], 1).unwrap();
+        for ((_, found), expected) in found.all().zip([0.6, -0.4, 0.0, -0.2]) {
+            // Three standard errors of 5,000 rows.
+            assert!((found - expected).abs() < 0.15, "{found} {expected}");
+        }
+        assert_eq!(found.of(Some("adoption")).to_bits(), found.offsets[0].to_bits());
+        assert_eq!((found.of(Some("another")), found.of(None)), (0.0, 0.0));
+        if let Some(chance) = fit(20_000, [0.0; 4], 1) {
+            assert!(chance.all().all(|(_, offset)| offset.abs() < 0.05), "{chance:?}");
+        }
+        assert_eq!(fit(80, [2.0, -2.0, 0.0, 0.0], 1), None, "twenty rows a segment");
+    }
+
+    #[test]
+    fn few_rows_shrink_and_copies_of_an_account_are_no_news() {
+        let shifts = [0.6, -0.4, 0.0, -0.2];
+        let largest =
+            |offsets: &SegmentOffsets| offsets.all().map(|(_, offset)| offset.abs()).fold(0.0, f64::max);
+        let (few, copied) = (fit(600, shifts, 1), fit(600, shifts, 5));
+        match (few, copied) {
+            (Some(few), Some(copied)) => {
+                assert!(largest(&few) < 1.2);
+                for ((_, once), (_, five)) in few.all().zip(copied.all()) {
+                    assert!((once - five).abs() < 1e-6, "{once} {five}");
+                }
+            }
+            (few, copied) => assert_eq!(few.is_none(), copied.is_none()),
+        }
+    }
+
+    #[test]
+    fn refuses_offsets_that_cannot_be_looked_up() {
+        let table = crate::testing::table(40).0;
+        let plan = table.specs().iter().position(|spec| spec.name == "plan").unwrap();
+        let segments = vec!["a".to_owned(), "b".to_owned()];
+        let good = SegmentOffsets { feature: plan, segments, offsets: vec![0.1, -0.2], background: 0.0 };
+        let check = |spoil: &dyn Fn(&mut SegmentOffsets)| {
+            let mut offsets = good.clone();
+            spoil(&mut offsets);
+            offsets.validate(table.specs())
+        };
+        assert_eq!(check(&|_| ()), Ok(()));
+        assert_eq!(check(&|offsets| offsets.segments.reverse()), Err(EncoderError::Unsorted("plan".into())));
+        assert_eq!(check(&|offsets| offsets.offsets.truncate(1)), Err(EncoderError::Number("plan".into())));
+        assert_eq!(check(&|offsets| offsets.background = f64::NAN), Err(EncoderError::Number("plan".into())));
+        assert!(matches!(check(&|offsets| offsets.feature = 0), Err(EncoderError::Source { .. })));
+        assert!(matches!(check(&|offsets| offsets.feature = 1), Err(EncoderError::Type(_))));
+    }
+}
