@@ -137,9 +137,9 @@ impl UsageColumns {
         }
         let mut is_damaged = false;
         packed.event.spread(spans, &mut self.event, |code| {
-            let event = usize::try_from(code).ok().and_then(|code| event_of_code.get(code).copied());
+            let event = usize::try_from(code).ok().and_then(|code| event_of_code.get(code));
             is_damaged |= event.is_none();
-            event.unwrap_or(0)
+            event.copied().unwrap_or(0)
         });
         packed.channel.spread(spans, &mut self.channel, |number| {
             let channel = channel_of(number);
