@@ -220,10 +220,11 @@ fn of_account(
     requests: &[SnapshotRequest],
     config: &SnapshotConfig,
 ) -> Vec<Result<Snapshot, SnapshotError>> {
+    let id = requests.first().map(|request| &request.account_id);
+    let found = history.accounts.binary_search_by(|facts| Some(&facts.account_id).cmp(&id));
     let mut course = None;
     let snapshot = |(row, request): (usize, &SnapshotRequest)| {
         let account_id = request.account_id.clone();
-        let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&account_id));
         let Ok(index) = found else { return Err(SnapshotError::UnknownAccount { row, account_id }) };
         let facts = &history.accounts[index];
         let subscription = match wanted(facts, request) {

@@ -112,6 +112,7 @@ impl UsageColumns {
             self.active_users.resize(total, f64::NAN);
         }
         let mut users: HashMap<(u32, u64), u32, FixedState> = HashMap::default();
+        users.reserve(packed.iter().map(|packed| packed.lists.users.len()).max().unwrap_or(0));
         for packed in packed {
             let spans = packed.spans(&mut next, |account| self.of[account].end)?;
             self.take_out(&packed, &spans, event_of_code)?;

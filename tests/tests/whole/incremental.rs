@@ -275,7 +275,7 @@ fn months_one_after_another_give_the_bytes_of_a_full_run() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 3,
+        cases: 2,
         max_shrink_iters: 4,
         failure_persistence: None,
         ..ProptestConfig::default()

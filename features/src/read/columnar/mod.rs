@@ -62,7 +62,7 @@ pub(super) enum NotTaken {
 }
 
 /// Rows taken at a time: their columns stay at hand in the processor's cache until they are packed.
-const BATCH_ROWS: usize = 16_384;
+const BATCH_ROWS: usize = 32_768;
 
 /// The columns of usage: positions in the file.
 struct Columns {
