@@ -82,6 +82,8 @@ struct Business {
     tables: Tables,
     /// Each file's end and rows.
     files: Vec<(i64, RecordBatch)>,
+    /// When the last row of usage was received: usually before the last file's end.
+    last: i64,
 }
 
 impl Business {
@@ -117,7 +119,7 @@ impl Business {
             filter_record_batch(&usage, &keep).unwrap().project(&told).unwrap()
         };
         let files = ends.iter().enumerate().map(|(file, end)| (*end, rows(file))).collect();
-        Self { with_receipt, late, tables, files }
+        Self { with_receipt, late, tables, files, last: *last }
     }
 
     /// Its other tables as they stood when that many files had come.
@@ -138,8 +140,9 @@ impl Business {
 
     /// The last evening of each month, up to when that many files had come: much is known only in the next.
     fn dates(&self, n_files: usize) -> Vec<Timestamp> {
-        let (start, end) = (self.files[3].0 - DAY / 4, self.files[n_files - 1].0);
+        let (start, end) = (self.files[3].0 - DAY / 4, self.files[n_files - 1].0.min(self.last) - DAY / 4);
         let dates = (0..100).map(|at| start + at * 30 * DAY - (at % 3) * 5_000_000_123);
+        // Nobody can be asked about a time after the end of the history.
         dates.take_while(|date| *date <= end).map(Timestamp).collect()
     }
 }
