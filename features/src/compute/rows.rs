@@ -75,7 +75,7 @@ impl Kernel {
         }
         for (at, column) in columns.iter_mut().enumerate() {
             if let Values::Number(values) = column {
-                values.extend(numbers.iter().skip(at).step_by(n_columns));
+                values.extend((at..numbers.len()).step_by(n_columns).map(|at| numbers[at]));
             }
         }
     }

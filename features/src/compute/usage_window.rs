@@ -79,8 +79,8 @@ pub(super) struct UsageSweep {
     user_days: Vec<u64>,
     event_days: Vec<u64>,
     n_words: usize,
-    /// First and latest use of each event of the account.
-    spans: Vec<Option<(i64, i64)>>,
+    /// First and latest use of each event of the account; [`UNUSED`] before any.
+    spans: Vec<(i64, i64)>,
     named: Vec<Named>,
     /// The account's number of each event of the history; [`UNSEEN`] where it has none.
     event_at: Vec<u32>,
@@ -92,15 +92,19 @@ pub(super) struct UsageSweep {
     order: Vec<u32>,
     /// Where in this order the rows begin that become known only after each observation.
     ends: Vec<usize>,
+    /// The first observation that may know each row: while rows are brought in order.
+    buckets: Vec<u32>,
     seen: usize,
-    span: Option<(i64, i64)>,
+    /// First and latest use of anything.
+    span: (i64, i64),
     knows: Knows,
 }
 
 /// What is kept of an event with features of its own.
 #[derive(Debug, Default)]
 struct Named {
-    last: Option<i64>,
+    /// The account's number of the event, if it has one.
+    event: Option<usize>,
     count_ever: f64,
     value_ever: f64,
     count: Vec<f64>,
@@ -118,6 +122,8 @@ pub(super) struct Sweeping<'a> {
 }
 
 const UNSEEN: u32 = u32::MAX;
+/// The first and the latest of no times.
+const UNUSED: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// Sums of whole numbers below this are exact in any order.
 pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -153,17 +159,19 @@ impl<'a> UsageWindow<'a> {
     /// Every event used so far.
     pub(super) fn events(&self) -> impl Iterator<Item = EventUse<'a>> {
         let spans = self.sweep.spans.iter().zip(self.days_of(&self.sweep.event_days));
-        spans.filter_map(|(span, days)| span.map(|(first, _)| EventUse { days, first: Timestamp(first) }))
+        spans
+            .filter(|(span, _)| **span != UNUSED)
+            .map(|(&(first, _), days)| EventUse { days, first: Timestamp(first) })
     }
 
     /// The event at that position of the named ones; `None` where the account never used it so far.
     pub(super) fn named(&self, slot: usize) -> Option<NamedUse<'a>> {
         let named = self.sweep.named.get(slot)?;
-        let last = Timestamp(named.last?);
+        let &(_, last) = self.sweep.spans.get(named.event?).filter(|span| **span != UNUSED)?;
         let (count, value) =
             (self.sweep.days(&named.count, self.edge), self.sweep.days(&named.value, self.edge));
         let Named { count_ever, value_ever, .. } = *named;
-        Some(NamedUse { last, count_ever, value_ever, count, value })
+        Some(NamedUse { last: Timestamp(last), count_ever, value_ever, count, value })
     }
 }
 
@@ -183,17 +191,19 @@ impl UsageSweep {
         refill(&mut self.user_days, rows.n_users * self.n_words, 0);
         self.number_events(rows, sweeping);
         refill(&mut self.event_days, self.events.len() * self.n_words, 0);
-        refill(&mut self.spans, self.events.len(), None);
+        refill(&mut self.spans, self.events.len(), UNUSED);
         self.named.resize_with(sweeping.n_named, Named::default);
-        for slot in self.slots.iter().flatten() {
-            let named = &mut self.named[*slot];
+        for named in &mut self.named {
+            (named.event, named.count_ever, named.value_ever) = (None, 0.0, 0.0);
+        }
+        for (event, slot) in self.slots.iter().enumerate() {
+            let Some(slot) = *slot else { continue };
+            let named = &mut self.named[slot];
+            named.event = Some(event);
             refill(&mut named.count, self.n_days, 0.0);
             refill(&mut named.value, self.n_days, 0.0);
         }
-        for named in &mut self.named {
-            (named.last, named.count_ever, named.value_ever) = (None, 0.0, 0.0);
-        }
-        (self.seen, self.span, self.knows) = (0, None, Knows::default());
+        (self.seen, self.span, self.knows) = (0, UNUSED, Knows::default());
         self.order_rows(rows, as_ofs);
     }
 
@@ -218,24 +228,23 @@ impl UsageSweep {
     /// Brings the rows in the order of the first observation that may know them. Where sums depend on the order of
     /// what is added, rows of one observation are ordered by content: the order of the input must not show.
     fn order_rows(&mut self, rows: &UsageRows<'_>, as_ofs: &[Timestamp]) {
-        let n_rows = u32::try_from(rows.event.len()).unwrap_or(u32::MAX);
         self.ends.clear();
         self.ends.resize(as_ofs.len() + 1, 0);
-        let mut near = 0;
-        let mut bucket_of = |visible_at: i64| {
-            let known = |at: usize| as_ofs.get(at).is_none_or(|as_of| visible_at < as_of.0);
-            let unknown_before = |at: usize| at == 0 || as_ofs[at - 1].0 <= visible_at;
-            if !(known(near) && unknown_before(near)) {
-                near = as_ofs.partition_point(|as_of| as_of.0 <= visible_at);
-            }
-            near
-        };
+        self.buckets.clear();
+        // The bucket at hand, and the times of its rows: nearly always those of the next row too.
+        let (mut bucket, mut times) = (0, 0..0);
         let (mut last, mut is_in_order) = (0, true);
         for &visible_at in rows.visible_at {
-            let bucket = bucket_of(visible_at);
+            if !times.contains(&visible_at) {
+                bucket = as_ofs.partition_point(|as_of| as_of.0 <= visible_at);
+                let start = bucket.checked_sub(1).and_then(|before| as_ofs.get(before));
+                times =
+                    start.map_or(i64::MIN, |as_of| as_of.0)..as_ofs.get(bucket).map_or(i64::MAX, |at| at.0);
+                is_in_order &= last <= bucket;
+                last = bucket;
+            }
             self.ends[bucket] += 1;
-            is_in_order &= last <= bucket;
-            last = bucket;
+            self.buckets.push(u32::try_from(bucket).unwrap_or(u32::MAX));
         }
         let is_exact = is_exact(rows);
         self.order.clear();
@@ -253,8 +262,8 @@ impl UsageSweep {
         }
         self.order.resize(rows.event.len(), 0);
         // Here `ends` holds where each bucket's next row goes; afterwards, where it ends.
-        for row in 0..n_rows {
-            let next = &mut self.ends[bucket_of(rows.visible_at[row as usize])];
+        for (row, &bucket) in (0..).zip(&self.buckets) {
+            let next = &mut self.ends[bucket as usize];
             self.order[*next] = row;
             *next += 1;
         }
@@ -276,11 +285,11 @@ impl UsageSweep {
         as_of: Timestamp,
     ) -> Option<UsageWindow<'_>> {
         let end = self.ends.get(index).copied().unwrap_or(self.seen);
-        for at in self.seen..end {
-            self.remember(rows, self.order.get(at).map_or(at, |&row| row as usize));
+        if self.seen < end {
+            self.remember(rows, self.seen..end);
+            self.seen = end;
         }
-        self.seen = self.seen.max(end);
-        let (first, last) = self.span?;
+        let (first, last) = Some(self.span).filter(|span| *span != UNUSED)?;
         let edge = usize::try_from(as_of.day() - self.base).unwrap_or(0);
         let days = |grid| self.days(grid, edge);
         Some(UsageWindow {
@@ -303,55 +312,69 @@ impl UsageSweep {
         Daily(&grid[edge - DAYS..edge])
     }
 
-    #[inline]
-    fn remember(&mut self, rows: &UsageRows<'_>, row: usize) {
-        let time = rows.occurred_at[row];
-        let widen = |span: Option<(i64, i64)>| {
-            Some(span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))))
-        };
-        let event = self.event_at[rows.event[row] as usize] as usize;
-        let count = rows.count.get(row).copied().unwrap_or(1.0);
-        let (value, channel, user) = (rows.value[row], rows.channel[row], rows.user[row]);
-        let has_value = !value.is_nan();
-        let value = if has_value { value } else { 0.0 };
-        self.span = widen(self.span);
-        self.spans[event] = widen(self.spans[event]);
-        self.knows.users |= user != NO_USER;
-        if let Some(channel) = channel {
-            self.knows.channels[channel as usize] = true;
-        }
-        self.knows.values |= has_value;
-        let named = self.slots[event].map(|slot| &mut self.named[slot]);
-        // Earlier days than the grid's lie in no window.
-        let day = usize::try_from((time - self.phase).div_euclid(DAY) - self.base).ok();
-        let day = day.filter(|&day| day < self.n_days);
-        if let Some(day) = day {
-            self.count[day] += count;
-            self.value[day] += value;
+    /// Takes in the rows at these positions of the order.
+    fn remember(&mut self, rows: &UsageRows<'_>, of_order: Range<usize>) {
+        let Self { event_at, spans, slots, named, count, value, channels, active_users, .. } = self;
+        let Self { user_days, event_days, n_words, n_days, .. } = self;
+        let (n_words, n_days) = (*n_words, *n_days);
+        let (mut span, mut knows) = (self.span, self.knows);
+        let start = self.base * DAY + self.phase;
+        // All of one length, so that a row is looked for once.
+        let n_rows = rows.event.len();
+        let (times, events, users) = (&rows.occurred_at[..n_rows], rows.event, &rows.user[..n_rows]);
+        let (values, through) = (&rows.value[..n_rows], &rows.channel[..n_rows]);
+        let mut one = |row: usize| {
+            let time = times[row];
+            let event = event_at[events[row] as usize] as usize;
+            let n_events = rows.count.get(row).copied().unwrap_or(1.0);
+            let (carried, channel, user) = (values[row], through[row], users[row]);
+            let has_value = !carried.is_nan();
+            let carried = if has_value { carried } else { 0.0 };
+            span = (span.0.min(time), span.1.max(time));
+            let of_event = &mut spans[event];
+            *of_event = (of_event.0.min(time), of_event.1.max(time));
+            knows.users |= user != NO_USER;
+            knows.values |= has_value;
             if let Some(channel) = channel {
-                self.channels[channel as usize][day] += count;
+                knows.channels[channel as usize] = true;
             }
-            let (word, bit) = (day / 64, 1 << (day % 64));
-            self.event_days[event * self.n_words + word] |= bit;
-            if user != NO_USER {
-                self.user_days[user as usize * self.n_words + word] |= bit;
-            }
-        }
-        if let Some(users) = rows.active_users.get(row).filter(|users| !users.is_nan()) {
-            self.knows.active_users = true;
+            // Earlier days than the grid's lie in no window.
+            let since = time.wrapping_sub(start).cast_unsigned() / DAY.cast_unsigned();
+            let day = usize::try_from(since).ok().filter(|&day| day < n_days);
             if let Some(day) = day {
-                self.active_users[day] = self.active_users[day].max(*users);
+                count[day] += n_events;
+                value[day] += carried;
+                if let Some(channel) = channel {
+                    channels[channel as usize][day] += n_events;
+                }
+                let (word, bit) = (day / 64, 1 << (day % 64));
+                event_days[event * n_words + word] |= bit;
+                if user != NO_USER {
+                    user_days[user as usize * n_words + word] |= bit;
+                }
             }
-        }
-        if let Some(named) = named {
-            named.last = Some(named.last.map_or(time, |last| last.max(time)));
-            named.count_ever += count;
-            named.value_ever += value;
-            if let Some(day) = day {
-                named.count[day] += count;
-                named.value[day] += value;
+            if let Some(users) = rows.active_users.get(row).filter(|users| !users.is_nan()) {
+                knows.active_users = true;
+                if let Some(day) = day {
+                    active_users[day] = active_users[day].max(*users);
+                }
             }
+            if let Some(slot) = slots[event] {
+                let named = &mut named[slot];
+                named.count_ever += n_events;
+                named.value_ever += carried;
+                if let Some(day) = day {
+                    named.count[day] += n_events;
+                    named.value[day] += carried;
+                }
+            }
+        };
+        if self.order.is_empty() {
+            of_order.for_each(one);
+        } else {
+            self.order[of_order].iter().for_each(|&row| one(row as usize));
         }
+        (self.span, self.knows) = (span, knows);
     }
 }
 

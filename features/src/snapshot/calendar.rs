@@ -1,6 +1,6 @@
 //! Rolling contracts: observed on a calendar grid, asked whether the account churns within the horizon.
 
-use super::continuity::{Contract, contracts, mrr_at, runs};
+use super::continuity::{Contract, Run, contracts, mrr_at, runs};
 use super::{Framing, Snapshot, SnapshotConfig, group_of};
 use crate::history::{AccountFacts, Outcome};
 use crate::time::{DAY, Timestamp};
@@ -13,7 +13,8 @@ pub(super) fn snapshots(
     config: &SnapshotConfig,
     until: Timestamp,
 ) -> Vec<Snapshot> {
-    let contracts = contracts(facts, until);
+    let course = Course::of(facts, config, until);
+    let contracts = &course.contracts;
     let Some(first) = contracts.iter().map(|contract| contract.subscription.started_at).min() else {
         return Vec::new();
     };
@@ -24,8 +25,8 @@ pub(super) fn snapshots(
         .map(|step| Timestamp(step * grid * DAY))
         .filter(|&as_of| as_of <= until)
         .filter_map(|as_of| {
-            let term_end = next_end(&contracts, as_of, config)?;
-            let outcome = outcome_of(facts, &contracts, as_of, config, until);
+            let term_end = next_end(contracts, as_of, config)?;
+            let outcome = course.outcome(as_of, config);
             Some(Snapshot {
                 account: index,
                 account_id: facts.account_id.clone(),
@@ -45,18 +46,56 @@ pub(super) fn snapshots(
         .collect()
 }
 
-/// What became of the account within the horizon after `as_of`; `None` where it is not known by `until`, or the
-/// account was no customer then as is known since: its term was over and no other followed.
-pub(super) fn outcome(
-    facts: &AccountFacts,
-    as_of: Timestamp,
-    config: &SnapshotConfig,
+/// How an account went on, as far as is known at last: worked out once for all of its observations.
+pub(super) struct Course<'a> {
+    facts: &'a AccountFacts,
+    contracts: Vec<Contract<'a>>,
+    runs: Vec<Run>,
     until: Timestamp,
-) -> Option<Outcome> {
-    let contracts = contracts(facts, until);
-    let runs = runs(&contracts, config.grace_days);
-    let is_customer = runs.iter().any(|run| run.start < as_of && run.end.is_none_or(|end| as_of < end));
-    outcome_of(facts, &contracts, as_of, config, until).filter(|_| is_customer)
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn of(facts: &'a AccountFacts, config: &SnapshotConfig, until: Timestamp) -> Self {
+        let contracts = contracts(facts, until);
+        let runs = runs(&contracts, config.grace_days);
+        Self { facts, contracts, runs, until }
+    }
+
+    /// What became of the account within the horizon after `as_of`; `None` where it is not known by the end, or the
+    /// account was no customer then as is known since: its term was over and no other followed.
+    pub(super) fn outcome_of_customer(&self, as_of: Timestamp, config: &SnapshotConfig) -> Option<Outcome> {
+        let is_customer =
+            self.runs.iter().any(|run| run.start < as_of && run.end.is_none_or(|end| as_of < end));
+        self.outcome(as_of, config).filter(|_| is_customer)
+    }
+
+    fn outcome(&self, as_of: Timestamp, config: &SnapshotConfig) -> Option<Outcome> {
+        let Self { facts, contracts, runs, until } = self;
+        if known_at(as_of, config) > *until {
+            return None;
+        }
+        let horizon = as_of.plus_days(config.horizon_days);
+        let within = |time: Timestamp| as_of < time && time <= horizon;
+        let mut ends = runs.iter().filter_map(|run| run.end);
+        let churned =
+            told(facts).any(within) || ends.any(|end| within(end) && !denied(facts, end, config.grace_days));
+        if churned {
+            return Some(Outcome::Churned);
+        }
+        let before = mrr_at(contracts, &facts.subscription_events, as_of);
+        let after = mrr_at(contracts, &facts.subscription_events, horizon);
+        // Within a bridged gap nothing is paid, which is neither expansion nor contraction.
+        let in_gap = !contracts.iter().any(|contract| contract.is_active(as_of));
+        let resumed = if after == 0.0 { before } else { after };
+        let before = if in_gap { resumed } else { before };
+        Some(if resumed > before * (1.0 + config.mrr_tolerance) {
+            Outcome::Expanded
+        } else if resumed < before * (1.0 - config.mrr_tolerance) {
+            Outcome::Contracted
+        } else {
+            Outcome::Renewed
+        })
+    }
 }
 
 /// The ends of terms that labels call a churn.
@@ -92,37 +131,4 @@ fn next_end(contracts: &[Contract<'_>], as_of: Timestamp, config: &SnapshotConfi
         next = Some(next.map_or(period.end, |end| end.min(period.end)));
     }
     next
-}
-
-fn outcome_of(
-    facts: &AccountFacts,
-    contracts: &[Contract<'_>],
-    as_of: Timestamp,
-    config: &SnapshotConfig,
-    until: Timestamp,
-) -> Option<Outcome> {
-    if known_at(as_of, config) > until {
-        return None;
-    }
-    let horizon = as_of.plus_days(config.horizon_days);
-    let within = |time: Timestamp| as_of < time && time <= horizon;
-    let grace = config.grace_days;
-    let mut ends = runs(contracts, grace).into_iter().filter_map(|run| run.end);
-    let churned = told(facts).any(within) || ends.any(|end| within(end) && !denied(facts, end, grace));
-    if churned {
-        return Some(Outcome::Churned);
-    }
-    let before = mrr_at(contracts, &facts.subscription_events, as_of);
-    let after = mrr_at(contracts, &facts.subscription_events, horizon);
-    // Within a bridged gap nothing is paid, which is neither expansion nor contraction.
-    let in_gap = !contracts.iter().any(|contract| contract.is_active(as_of));
-    let resumed = if after == 0.0 { before } else { after };
-    let before = if in_gap { resumed } else { before };
-    Some(if resumed > before * (1.0 + config.mrr_tolerance) {
-        Outcome::Expanded
-    } else if resumed < before * (1.0 - config.mrr_tolerance) {
-        Outcome::Contracted
-    } else {
-        Outcome::Renewed
-    })
 }

@@ -164,11 +164,19 @@ pub fn requested(
     requests: &[SnapshotRequest],
     config: &SnapshotConfig,
 ) -> Result<Vec<Snapshot>, SnapshotError> {
-    let snapshot = |(row, request)| of_request(history, row + 1, request, config);
-    let snapshots: Vec<Result<Snapshot, SnapshotError>> =
-        requests.par_iter().enumerate().map(snapshot).collect();
+    let mut start = 0;
+    // Those of an account usually stand together: its contracts are then worked out once.
+    let of_accounts: Vec<(usize, &[SnapshotRequest])> = requests
+        .chunk_by(|a, b| a.account_id == b.account_id)
+        .map(|own| {
+            start += own.len();
+            (start - own.len(), own)
+        })
+        .collect();
+    let snapshots: Vec<Vec<Result<Snapshot, SnapshotError>>> =
+        of_accounts.par_iter().map(|(start, own)| of_account(history, *start, own, config)).collect();
     // The first row that cannot be taken is the one to tell, whichever thread came first.
-    snapshots.into_iter().collect()
+    snapshots.into_iter().flatten().collect()
 }
 
 fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: Timestamp) -> Vec<Snapshot> {
@@ -205,39 +213,47 @@ fn at_terms(index: usize, facts: &AccountFacts, config: &SnapshotConfig, until: 
     snapshots
 }
 
-fn of_request(
+/// The snapshots of `requests`, all of one account, which begin at the row `start`.
+fn of_account(
     history: &History,
-    row: usize,
-    request: &SnapshotRequest,
+    start: usize,
+    requests: &[SnapshotRequest],
     config: &SnapshotConfig,
-) -> Result<Snapshot, SnapshotError> {
-    let account_id = request.account_id.clone();
-    let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(&account_id));
-    let Ok(index) = found else { return Err(SnapshotError::UnknownAccount { row, account_id }) };
-    let facts = &history.accounts[index];
-    let subscription = match wanted(facts, request) {
-        Ok(subscription) => subscription,
-        Err(wanted) => return Err(SnapshotError::UnknownSubscription { row, account_id, wanted }),
+) -> Vec<Result<Snapshot, SnapshotError>> {
+    let id = requests.first().map(|request| &request.account_id);
+    let found = history.accounts.binary_search_by(|facts| Some(&facts.account_id).cmp(&id));
+    let mut course = None;
+    let snapshot = |(row, request): (usize, &SnapshotRequest)| {
+        let account_id = request.account_id.clone();
+        let Ok(index) = found else { return Err(SnapshotError::UnknownAccount { row, account_id }) };
+        let facts = &history.accounts[index];
+        let subscription = match wanted(facts, request) {
+            Ok(subscription) => subscription,
+            Err(wanted) => return Err(SnapshotError::UnknownSubscription { row, account_id, wanted }),
+        };
+        let in_force = next_in_force(facts, request.as_of, config).is_some();
+        let derived = history.until.filter(|_| in_force).and_then(|until| {
+            let course = course.get_or_insert_with(|| calendar::Course::of(facts, config, until));
+            course.outcome_of_customer(request.as_of, config)
+        });
+        let given = request.label.map(|label| label > 0.5);
+        Ok(Snapshot {
+            account: index,
+            account_id,
+            as_of: request.as_of,
+            framing: Framing::Calendar,
+            horizon_days: config.horizon_days,
+            term_end: None,
+            subscription_id: subscription.map(|subscription| subscription.subscription_id.clone()),
+            in_force,
+            label: given.or(derived.map(|outcome| outcome == Outcome::Churned)),
+            outcome: if given.is_some() { None } else { derived },
+            label_known_at: request.as_of.plus_days(config.horizon_days + config.grace_days),
+            weight: 1.0,
+            group: group_of(facts),
+        })
     };
-    let in_force = next_in_force(facts, request.as_of, config).is_some();
-    let until = history.until.filter(|_| in_force);
-    let derived = until.and_then(|until| calendar::outcome(facts, request.as_of, config, until));
-    let given = request.label.map(|label| label > 0.5);
-    Ok(Snapshot {
-        account: index,
-        account_id,
-        as_of: request.as_of,
-        framing: Framing::Calendar,
-        horizon_days: config.horizon_days,
-        term_end: None,
-        subscription_id: subscription.map(|subscription| subscription.subscription_id.clone()),
-        in_force,
-        label: given.or(derived.map(|outcome| outcome == Outcome::Churned)),
-        outcome: if given.is_some() { None } else { derived },
-        label_known_at: request.as_of.plus_days(config.horizon_days + config.grace_days),
-        weight: 1.0,
-        group: group_of(facts),
-    })
+    (start + 1..).zip(requests).map(snapshot).collect()
 }
 
 /// The subscription that a request names by id or by the day of its start; of several that started on one

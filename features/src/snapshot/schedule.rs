@@ -110,8 +110,8 @@ pub(crate) fn in_force(
     at: Timestamp,
     grace: i64,
 ) -> Option<Period> {
-    let told: Vec<Period> =
-        told_by_events(subscription, visible).into_iter().filter(|period| period.start <= at).collect();
+    let mut told = told_by_events(subscription, visible);
+    told.retain(|period| period.start <= at);
     if let Some(period) = told.iter().filter(|period| at < period.end).min_by_key(|period| period.end) {
         return Some(*period);
     }

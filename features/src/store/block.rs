@@ -35,11 +35,6 @@ pub(super) struct Packed<'a> {
 /// The lists of a block.
 pub(super) struct Lists<'a> {
     pub(super) accounts: Vec<OfPart>,
-    /// Of each account the set of its events' codes.
-    sets: Vec<u64>,
-    n_words: usize,
-    /// By event: its rows, and whether any carries a value.
-    events: Vec<(u64, bool)>,
     pub(super) users: &'a [[u8; 8]],
 }
 
@@ -56,23 +51,14 @@ impl<'a> Lists<'a> {
         let n_bytes = reader.0.len();
         let listed = |length: usize| if length > n_bytes { Err(Damaged) } else { Ok(length) };
         let n_accounts = listed(reader.length()?)?;
-        let n_words = listed(reader.length()?)?;
-        listed(n_accounts.checked_mul(n_words).ok_or(Damaged)?)?;
         let mut accounts = Vec::with_capacity(n_accounts);
-        let mut sets = Vec::with_capacity(n_accounts * n_words);
         for _ in 0..n_accounts {
             let account = account_of(reader.code()?).ok_or(Damaged)?;
             accounts.push(OfPart { account, n_rows: reader.length()? });
-            for _ in 0..n_words {
-                sets.push(reader.number()?);
-            }
         }
-        let n_events = listed(reader.length()?)?;
-        let events = (0..n_events).map(|_| reader.number().map(|number| (number >> 1, number & 1 == 1)));
-        let events = events.collect::<Result<_, _>>()?;
         let n_users = reader.length()?;
         let users = reader.take(n_users.checked_mul(8).ok_or(Damaged)?)?.as_chunks().0;
-        Ok(Self { accounts, sets, n_words, events, users })
+        Ok(Self { accounts, users })
     }
 }
 
@@ -128,32 +114,38 @@ pub(crate) struct EventUses {
     pub(crate) has_value: bool,
 }
 
-/// The use of each event by code, out of the lists of a part's blocks.
+/// The use of each event by code, out of a part's blocks.
 pub(super) fn event_uses(
     blocks: &[Cow<'_, [u8]>],
     account_of: impl Fn(u32) -> Option<usize>,
     n_events: usize,
 ) -> Result<Vec<EventUses>, Damaged> {
     let mut uses = vec![EventUses::default(); n_events];
+    // Of each account the set of its events.
     let mut used: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let mut events: Vec<usize> = Vec::new();
     for bytes in blocks {
-        let lists = Lists::read(&mut Reader(bytes), &account_of)?;
-        for (one, (rows, has_value)) in uses.iter_mut().zip(lists.events) {
-            one.rows = one.rows.checked_add(rows).ok_or(Damaged)?;
-            one.has_value |= has_value;
+        let packed = Packed::read(bytes, &account_of)?;
+        let n_rows = packed.runs.iter().map(|(_, length)| length).sum();
+        events.resize(n_rows, 0);
+        let event = |code: i64| usize::try_from(code).unwrap_or(usize::MAX);
+        packed.event.spread(&[Span { start: 0, n_rows }], &mut events, event);
+        let mut rest = events.as_slice();
+        for &(at, length) in &packed.runs {
+            let account = packed.lists.accounts.get(at).ok_or(Damaged)?.account;
+            let set = used.entry(account).or_insert_with(|| vec![0; n_events.div_ceil(64)]);
+            let (own, others) = rest.split_at_checked(length).ok_or(Damaged)?;
+            rest = others;
+            for &event in own {
+                uses.get_mut(event).ok_or(Damaged)?.rows += 1;
+                set[event / 64] |= 1 << (event % 64);
+            }
         }
-        for (OfPart { account, .. }, set) in
-            lists.accounts.iter().zip(lists.sets.chunks(lists.n_words.max(1)))
-        {
-            let all = used.entry(*account).or_default();
-            all.resize(all.len().max(set.len()), 0);
-            all.iter_mut().zip(set).for_each(|(all, word)| *all |= word);
-        }
+        packed.value.rows(n_rows).for_each(|row| uses[events[row]].has_value = true);
     }
     for words in used.values() {
         for (event, one) in uses.iter_mut().enumerate() {
-            let word = words.get(event / 64).copied().unwrap_or(0);
-            one.accounts += usize::from(word >> (event % 64) & 1 == 1);
+            one.accounts += usize::from(words[event / 64] >> (event % 64) & 1 == 1);
         }
     }
     Ok(uses)

@@ -112,6 +112,7 @@ impl UsageColumns {
             self.active_users.resize(total, f64::NAN);
         }
         let mut users: HashMap<(u32, u64), u32, FixedState> = HashMap::default();
+        users.reserve(packed.iter().map(|packed| packed.lists.users.len()).max().unwrap_or(0));
         for packed in packed {
             let spans = packed.spans(&mut next, |account| self.of[account].end)?;
             self.take_out(&packed, &spans, event_of_code)?;
@@ -137,9 +138,9 @@ impl UsageColumns {
         }
         let mut is_damaged = false;
         packed.event.spread(spans, &mut self.event, |code| {
-            let event = usize::try_from(code).ok().and_then(|code| event_of_code.get(code).copied());
+            let event = usize::try_from(code).ok().and_then(|code| event_of_code.get(code));
             is_damaged |= event.is_none();
-            event.unwrap_or(0)
+            event.copied().unwrap_or(0)
         });
         packed.channel.spread(spans, &mut self.channel, |number| {
             let channel = channel_of(number);

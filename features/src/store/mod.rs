@@ -101,6 +101,8 @@ pub(crate) struct Packer {
     block_bytes: usize,
     n_blocks: u64,
     usage: Vec<Option<usage::Encoder>>,
+    /// For rows that need not wait for others.
+    straight: usage::Encoder,
     facts: Vec<Vec<u8>>,
     /// Where a fact or a block of usage is put together.
     room: Vec<u8>,
@@ -153,8 +155,9 @@ impl StoreBuilder {
             store: store.clone(),
             at,
             block_bytes,
-            n_blocks: 0,
+            n_blocks: 1,
             usage,
+            straight: usage::Encoder::new(1),
             facts: vec![Vec::new(); store.parts.len()],
             room: Vec::new(),
         }
@@ -227,6 +230,13 @@ impl Packer {
         whose: &mut Whose<'_>,
         chosen: Chosen<'_>,
     ) -> Result<(), StoreError> {
+        if let Chosen::InARow(own) = &chosen
+            && usage::OWN_BLOCK_ROWS.contains(&own.len())
+        {
+            self.n_blocks += 1;
+            let accounts = self.straight.pack(rows, whose, own.clone(), self.n_blocks, &mut self.room);
+            return self.keep(part, BlockKind::Usage, accounts, &self.room);
+        }
         for some in chosen.pieces(usage::ROWS_AT_A_TIME) {
             self.encoder(part).push_all(rows, whose, &some);
             self.hand_over_full(part)?;

@@ -1,6 +1,8 @@
 //! Columns of numbers as few bytes each: what every number is above the smallest, in the largest unit that divides
 //! all of them, at one width. Neither packing nor taking out branches on a number.
 
+use std::ops::Range;
+
 use super::bytes::{Damaged, Reader, put, unzigzag, zigzag};
 use super::usage::Chosen;
 
@@ -72,14 +74,16 @@ impl Times {
     pub(crate) fn set(&mut self, micros: &[i64]) {
         self.clear();
         let Self::Seconds(seconds) = self else { return };
-        let mut is_exact = true;
+        // What is not whole seconds, and what is beyond 32 bits of them, gathered: no branch on a number.
+        let (mut rest, mut high) = (0, 0);
         seconds.extend(micros.iter().map(|micros| {
             let micros = micros.cast_unsigned();
             let whole = micros / SECOND;
-            is_exact &= whole * SECOND == micros && whole <= u64::from(u32::MAX);
-            u32::try_from(whole).unwrap_or(u32::MAX)
+            rest |= micros - whole * SECOND;
+            high |= whole;
+            low(whole)
         }));
-        if !is_exact {
+        if rest != 0 || high > u64::from(u32::MAX) {
             *self = Self::Micros(micros.to_vec());
         }
     }
@@ -102,13 +106,22 @@ impl Times {
         }
     }
 
-    pub(super) fn put(&self, bytes: &mut Vec<u8>) {
+    /// Appends those of `rows`.
+    pub(super) fn put(&self, rows: Range<usize>, bytes: &mut Vec<u8>) {
         match self {
-            Self::Seconds(seconds) => put_scaled(bytes, seconds, SECOND),
-            Self::Micros(micros) if is_divided::<1_000>(micros) => put_wide::<1_000>(bytes, micros),
-            Self::Micros(micros) => put_wide::<1>(bytes, micros),
+            Self::Seconds(seconds) => put_scaled(bytes, &seconds[rows], SECOND),
+            Self::Micros(micros) if is_divided::<1_000>(&micros[rows.clone()]) => {
+                put_wide::<1_000>(bytes, &micros[rows]);
+            }
+            Self::Micros(micros) => put_wide::<1>(bytes, &micros[rows]),
         }
     }
+}
+
+/// The lower half.
+fn low(number: u64) -> u32 {
+    let [first, second, third, fourth, ..] = number.to_le_bytes();
+    u32::from_le_bytes([first, second, third, fourth])
 }
 
 fn micros(second: u32) -> i64 {
@@ -116,19 +129,28 @@ fn micros(second: u32) -> i64 {
 }
 
 /// Appends `numbers`.
-pub(super) fn put_column<T: Copy + Into<u32>>(bytes: &mut Vec<u8>, numbers: &[T]) {
+pub(super) fn put_column<T: Copy + Ord + Into<u32>>(bytes: &mut Vec<u8>, numbers: &[T]) {
     put_scaled(bytes, numbers, 1);
 }
 
 /// Appends `numbers`; NaN is missing.
 pub(super) fn put_floats(bytes: &mut Vec<u8>, numbers: &[f64]) {
-    // Without a branch on a number: which are there is hard to foresee.
-    let (mut present, mut n_present) = (vec![0.0; numbers.len()], 0);
-    for number in numbers {
-        present[n_present] = *number;
-        n_present += usize::from(!number.is_nan());
+    let mut present = Vec::new();
+    let mut words = Vec::with_capacity(numbers.len().div_ceil(64));
+    for some in numbers.chunks(64) {
+        let there = (some.iter().enumerate())
+            .fold(0, |there, (at, number)| there | u64::from(!number.is_nan()) << at);
+        words.push(there);
+        if there.count_ones() as usize == some.len() {
+            present.extend_from_slice(some);
+            continue;
+        }
+        let mut left = there;
+        while left != 0 {
+            present.push(some[left.trailing_zeros() as usize]);
+            left &= left - 1;
+        }
     }
-    present.truncate(n_present);
     if present.is_empty() {
         return bytes.push(0);
     }
@@ -136,10 +158,9 @@ pub(super) fn put_floats(bytes: &mut Vec<u8>, numbers: &[f64]) {
         bytes.push(1);
     } else {
         bytes.push(2);
-        let bits = |eight: &[f64]| {
-            (eight.iter().enumerate()).fold(0, |bits, (at, number)| bits | u8::from(!number.is_nan()) << at)
-        };
-        bytes.extend(numbers.chunks(8).map(bits));
+        let end = bytes.len() + numbers.len().div_ceil(8);
+        words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        bytes.truncate(end);
     }
     match present.iter().map(|&number| whole(number)).collect::<Option<Vec<i64>>>() {
         Some(whole) => {
@@ -165,26 +186,21 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// Appends `numbers`, each of which stands for so many of a `unit`.
-fn put_scaled<T: Copy + Into<u32>>(bytes: &mut Vec<u8>, numbers: &[T], unit: u64) {
-    let least = numbers.iter().map(|&number| number.into()).min().unwrap_or(0);
-    let most = numbers.iter().map(|&number| number.into()).max().unwrap_or(0);
+fn put_scaled<T: Copy + Ord + Into<u32>>(bytes: &mut Vec<u8>, numbers: &[T], unit: u64) {
+    let first = numbers.first().copied();
+    let bound = |of: fn(T, T) -> T| first.map_or(0, |first| numbers.iter().copied().fold(first, of).into());
+    let (least, most) = (bound(T::min), bound(T::max));
     let n_bytes = (32 - (most - least).leading_zeros()).div_ceil(8);
     put(bytes, zigzag((u64::from(least) * unit).cast_signed()));
     put(bytes, unit);
     put(bytes, u64::from(n_bytes));
-    let above = numbers.iter().map(|&number| number.into() - least);
+    let above = numbers.iter().map(|&number| (number.into() - least).to_le_bytes());
     match n_bytes {
         0 => {}
-        1 => bytes.extend(above.map(|number| number.to_le_bytes()[0])),
-        2 => put_each::<2>(bytes, above.map(|number| [number.to_le_bytes()[0], number.to_le_bytes()[1]])),
-        3 => put_each::<3>(
-            bytes,
-            above.map(|number| {
-                let [first, second, third, _] = number.to_le_bytes();
-                [first, second, third]
-            }),
-        ),
-        _ => put_each::<4>(bytes, above.map(u32::to_le_bytes)),
+        1 => bytes.extend(above.map(|[first, ..]| first)),
+        2 => put_each::<2>(bytes, above.map(|[first, second, ..]| [first, second])),
+        3 => put_each::<3>(bytes, above.map(|[first, second, third, _]| [first, second, third])),
+        _ => put_each::<4>(bytes, above),
     }
 }
 
@@ -216,13 +232,7 @@ fn put_wide<const UNIT: u64>(bytes: &mut Vec<u8>, numbers: &[i64]) {
         0 => put(bytes, 0),
         1..=4 => {
             put(bytes, 4);
-            put_each::<4>(
-                bytes,
-                scaled.map(|number| {
-                    let [first, second, third, fourth, ..] = number.to_le_bytes();
-                    [first, second, third, fourth]
-                }),
-            );
+            put_each::<4>(bytes, scaled.map(|number| low(number).to_le_bytes()));
         }
         5 => {
             put(bytes, 5);
@@ -352,16 +362,40 @@ impl<'a> Floats<'a> {
             Numbers::Whole(column) => column.numbers(n_present).into_iter().map(whole).collect(),
             Numbers::AsTheyAre(numbers) => numbers.iter().map(|number| f64::from_le_bytes(*number)).collect(),
         };
-        let (mut row, mut next) = (0, numbers.into_iter());
-        for span in spans {
-            for to in &mut to[span.start..][..span.n_rows] {
-                if bits[row / 8] >> (row % 8) & 1 == 1 {
-                    *to = next.next().unwrap_or(f64::NAN);
-                }
-                row += 1;
+        let mut spans = spans.iter();
+        // The span at hand, and the row of the column that it begins with.
+        let (mut span, mut first) = (Span { start: 0, n_rows: 0 }, 0);
+        for (row, number) in rows_of(bits).zip(numbers) {
+            while row >= first + span.n_rows {
+                first += span.n_rows;
+                let Some(next) = spans.next() else { return };
+                span = *next;
             }
+            to[span.start + row - first] = number;
         }
     }
+
+    /// Which rows of the column's `n_rows` have a number.
+    pub(super) fn rows(&self, n_rows: usize) -> impl Iterator<Item = usize> {
+        let (all, bits) = match self.present {
+            Present::None => (0..0, [].as_slice()),
+            Present::All => (0..n_rows, [].as_slice()),
+            Present::Some(bits) => (0..0, bits),
+        };
+        all.chain(rows_of(bits))
+    }
+}
+
+/// The positions of the bits that are set: rows without a number are passed over by eights.
+fn rows_of(bits: &[u8]) -> impl Iterator<Item = usize> {
+    bits.iter().enumerate().flat_map(|(at, bits)| {
+        let mut left = *bits;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (bit < 8).then_some(at * 8 + bit)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -387,7 +421,7 @@ mod tests {
             let small: Vec<u32> = numbers.iter().map(|number| number.cast_unsigned().to_le_bytes()).map(|[a, b, c, d, ..]| u32::from_le_bytes([a, b, c, d])).collect();
             let of_small: Vec<i64> = small.iter().copied().map(i64::from).collect();
             let (mut bytes, mut bytes_of_small) = (Vec::new(), Vec::new());
-            times.put(&mut bytes);
+            times.put(0..n, &mut bytes);
             put_column(&mut bytes_of_small, &small);
             for (bytes, numbers) in [(bytes, numbers), (bytes_of_small, of_small)] {
                 let mut reader = Reader(&bytes);

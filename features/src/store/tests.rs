@@ -229,7 +229,7 @@ fn check_history(history: &History, rows: &[Row], others: &[(u32, Fact)]) {
     check_uses(history.store.as_deref().unwrap(), rows);
 }
 
-/// The lists of the blocks tell how events are used.
+/// The blocks tell how events are used.
 fn check_uses(store: &Store, rows: &[Row]) {
     for (part, range) in store.ranges().iter().enumerate() {
         let uses = store.event_uses(part).unwrap();
@@ -352,8 +352,8 @@ proptest! {
 fn absurd_numbers_of_rows_are_an_error() {
     let header = |n_rows: u64| {
         let mut bytes = Vec::new();
-        // One account with no words of events, of code 0; no events, no users, no rows.
-        [1, 0, 0, n_rows, 0, 0, 0].iter().for_each(|number| super::bytes::put(&mut bytes, *number));
+        // One account, of code 0; no users, no rows.
+        [1, 0, n_rows, 0, 0].iter().for_each(|number| super::bytes::put(&mut bytes, *number));
         bytes
     };
     let (most, half) = (header(u64::MAX), header(1 << 63));

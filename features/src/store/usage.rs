@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use foldhash::fast::FixedState;
 
+use super::block::MOST_ROWS;
 use super::bytes::put;
 use super::names::Place;
 use super::narrow::{Times, put_column, put_floats};
@@ -95,8 +96,21 @@ pub(super) struct Encoder {
     active_users: Vec<f64>,
 }
 
+/// The columns of a block but whose its rows are.
+struct Body<'a> {
+    occurred_at: &'a Times,
+    later: &'a Times,
+    event: &'a [u32],
+    channel: &'a [u8],
+    value: &'a [f64],
+    count: &'a [f64],
+    active_users: &'a [f64],
+}
+
 /// Bytes that a row takes until its block is packed.
 pub(super) const ROW_BYTES: usize = 33;
+/// As many rows of a part in a row make a block of their own: they need not wait for others.
+pub(super) const OWN_BLOCK_ROWS: RangeInclusive<usize> = 1 << 9..=MOST_ROWS;
 /// Rows that are added at a time.
 pub(super) const ROWS_AT_A_TIME: usize = 1 << 10;
 
@@ -196,7 +210,8 @@ impl Encoder {
         self.occurred_at.push(row.occurred_at);
         self.later.push(row.visible_at.wrapping_sub(row.occurred_at));
         self.event.push(row.event);
-        let user = row.user.map_or(0, |hash| self.user(hash, &mut Memo::default()));
+        let user =
+            row.user.map_or(0, |hash| new_user(&mut self.users, self.block, hash, &mut Memo::default()));
         self.user.push(user);
         self.channel.push(channel_number(row.channel));
         self.value.push(row.value.unwrap_or(f64::NAN));
@@ -210,35 +225,57 @@ impl Encoder {
 
     /// Adds some `rows`.
     pub(super) fn push_all(&mut self, rows: &Rows, whose: &mut Whose<'_>, chosen: &Chosen<'_>) {
-        let (n_before, mut last) = (self.event.len(), None);
-        chosen.each(&rows.account, |account| {
-            if last != Some(account) {
-                let at = account as usize;
-                // Rows without an account are refused before.
-                if let Some(place) = whose.accounts[at] {
-                    self.begin_run(place.code, &mut whose.account_memos[at]);
-                }
-                last = Some(account);
-            }
-            if let Some(run) = self.runs.last_mut() {
-                run.1 += 1;
-            }
-        });
+        let n_before = self.event.len();
+        self.push_whose(rows, whose, chosen);
         self.occurred_at.append(&rows.occurred_at, chosen);
         self.later.append(&rows.later, chosen);
         chosen.append(&mut self.event, &rows.event);
         chosen.append(&mut self.value, &rows.value);
         chosen.append(&mut self.channel, &rows.channel);
-        chosen.each(&rows.user, |user| {
-            let known = whose.users.get(user as usize).copied().flatten();
-            let user = known.map_or(0, |hash| self.user(hash, &mut whose.user_memos[user as usize]));
-            self.user.push(user);
-        });
         for (to, from) in [(&mut self.count, &rows.count), (&mut self.active_users, &rows.active_users)] {
             if !from.is_empty() {
                 to.resize(n_before, f64::NAN);
                 chosen.append(to, from);
             }
+        }
+    }
+
+    /// Notes whose some rows are: their accounts and users.
+    fn push_whose(&mut self, rows: &Rows, whose: &mut Whose<'_>, chosen: &Chosen<'_>) {
+        match chosen {
+            Chosen::InARow(own) => {
+                for of_account in rows.account[own.clone()].chunk_by(|a, b| a == b) {
+                    self.extend_run(of_account[0], of_account.len(), whose);
+                }
+            }
+            Chosen::At(own) => {
+                own.iter().for_each(|&row| self.extend_run(rows.account[row as usize], 1, whose))
+            }
+        }
+        let Self { block, user, users, .. } = self;
+        let mut of = |position: u32| match whose.user_memos.get_mut(position as usize) {
+            Some(memo) if memo.block == *block => memo.at,
+            Some(memo) => {
+                let hash = whose.users.get(position as usize).copied().flatten();
+                hash.map_or(0, |hash| new_user(users, *block, hash, memo))
+            }
+            None => 0,
+        };
+        match chosen {
+            Chosen::InARow(own) => user.extend(rows.user[own.clone()].iter().map(|&position| of(position))),
+            Chosen::At(own) => user.extend(own.iter().map(|&row| of(rows.user[row as usize]))),
+        }
+    }
+
+    /// So many rows of the account at that position of `whose` follow.
+    fn extend_run(&mut self, account: u32, n_rows: usize, whose: &mut Whose<'_>) {
+        let at = account as usize;
+        // Rows without an account are refused before.
+        if let Some(place) = whose.accounts[at] {
+            self.begin_run(place.code, &mut whose.account_memos[at]);
+        }
+        if let Some(run) = self.runs.last_mut() {
+            run.1 += number(n_rows);
         }
     }
 
@@ -258,69 +295,71 @@ impl Encoder {
         self.runs.push((memo.at, 0));
     }
 
-    /// The number of a user. One may be listed twice: cheaper than looking for it where rows come in the order of time.
-    #[inline]
-    fn user(&mut self, hash: u64, memo: &mut Memo) -> u32 {
-        if memo.block != self.block {
-            self.users.push(hash);
-            *memo = Memo { block: self.block, at: number(self.users.len()) };
-        }
-        memo.at
-    }
-
     /// Puts the block together in `bytes`; the encoder is empty then and goes on with the block of the number `next`.
     pub(super) fn finish(&mut self, next: u64, bytes: &mut Vec<u8>) {
         let n_rows = self.event.len();
-        bytes.clear();
-        self.put_lists(bytes);
-        put(bytes, n_rows as u64);
-        put(bytes, self.runs.len() as u64);
-        let (accounts, lengths): (Vec<u32>, Vec<u32>) = self.runs.iter().copied().unzip();
-        put_column(bytes, &accounts);
-        put_column(bytes, &lengths);
-        self.occurred_at.put(bytes);
-        self.later.put(bytes);
-        put_column(bytes, &self.event);
-        put_column(bytes, &self.user);
-        put_column(bytes, &self.channel);
-        put_floats(bytes, &self.value);
         for column in [&mut self.count, &mut self.active_users] {
             if !column.is_empty() {
                 column.resize(n_rows, f64::NAN);
             }
-            put_floats(bytes, column);
         }
+        let Self { occurred_at, later, event, channel, value, count, active_users, .. } = &*self;
+        let body = Body { occurred_at, later, event, channel, value, count, active_users };
+        self.put(&body, 0..n_rows, bytes);
         self.clear();
         self.block = next;
     }
 
-    /// The accounts with their rows and the sets of their events, the events with their rows, the users.
+    /// Puts a block of rows in a row together in `bytes` as they stand, and returns the codes of its accounts; the encoder
+    /// must be empty, and is again.
+    pub(super) fn pack(
+        &mut self,
+        rows: &Rows,
+        whose: &mut Whose<'_>,
+        own: Range<usize>,
+        next: u64,
+        bytes: &mut Vec<u8>,
+    ) -> Box<[u32]> {
+        self.push_whose(rows, whose, &Chosen::InARow(own.clone()));
+        let Rows { occurred_at, later, event, channel, value, count, active_users, .. } = rows;
+        let body = Body { occurred_at, later, event, channel, value, count, active_users };
+        self.put(&body, own, bytes);
+        let accounts = self.accounts();
+        self.clear();
+        self.block = next;
+        accounts
+    }
+
+    /// Puts a block of these `rows` of the columns together.
+    fn put(&self, body: &Body<'_>, rows: Range<usize>, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        self.put_lists(bytes);
+        put(bytes, rows.len() as u64);
+        put(bytes, self.runs.len() as u64);
+        let (accounts, lengths): (Vec<u32>, Vec<u32>) = self.runs.iter().copied().unzip();
+        put_column(bytes, &accounts);
+        put_column(bytes, &lengths);
+        body.occurred_at.put(rows.clone(), bytes);
+        body.later.put(rows.clone(), bytes);
+        put_column(bytes, &body.event[rows.clone()]);
+        put_column(bytes, &self.user);
+        put_column(bytes, &body.channel[rows.clone()]);
+        put_floats(bytes, &body.value[rows.clone()]);
+        for column in [body.count, body.active_users] {
+            put_floats(bytes, column.get(rows.clone()).unwrap_or_default());
+        }
+    }
+
+    /// The accounts with their rows, the users.
     fn put_lists(&self, bytes: &mut Vec<u8>) {
-        let n_events = self.event.iter().max().map_or(0, |most| *most as usize + 1);
-        let n_words = n_events.div_ceil(64);
         let mut n_rows = vec![0_u64; self.accounts.len()];
-        let mut sets = vec![0_u64; self.accounts.len() * n_words];
-        let mut events = vec![(0_u64, false); n_events];
-        let mut rows = self.event.iter().zip(&self.value);
         for &(account, length) in &self.runs {
             n_rows[account as usize] += u64::from(length);
-            let set = &mut sets[account as usize * n_words..][..n_words];
-            for (event, value) in rows.by_ref().take(length as usize) {
-                let event = *event as usize;
-                set[event / 64] |= 1 << (event % 64);
-                events[event] = (events[event].0 + 1, events[event].1 | !value.is_nan());
-            }
         }
         put(bytes, self.accounts.len() as u64);
-        put(bytes, n_words as u64);
-        for ((code, n_rows), set) in self.accounts.iter().zip(n_rows).zip(sets.chunks(n_words.max(1))) {
+        for (code, n_rows) in self.accounts.iter().zip(n_rows) {
             put(bytes, u64::from(*code));
             put(bytes, n_rows);
-            set.iter().for_each(|word| put(bytes, *word));
-        }
-        put(bytes, events.len() as u64);
-        for (n_rows, has_value) in &events {
-            put(bytes, n_rows << 1 | u64::from(*has_value));
         }
         put(bytes, self.users.len() as u64);
         for user in &self.users {
@@ -338,6 +377,14 @@ impl Encoder {
         [&mut self.value, &mut self.count, &mut self.active_users].into_iter().for_each(Vec::clear);
         self.channel.clear();
     }
+}
+
+/// The number of a user that a `block` does not have yet. One may be listed twice: cheaper than looking for it where rows
+/// come in the order of time.
+fn new_user(users: &mut Vec<u64>, block: u64, hash: u64, memo: &mut Memo) -> u32 {
+    users.push(hash);
+    *memo = Memo { block, at: number(users.len()) };
+    memo.at
 }
 
 /// A position as it is packed.

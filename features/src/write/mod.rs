@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
@@ -277,8 +277,8 @@ fn arrow_array(values: Values) -> ArrayRef {
     match values {
         Values::Text(values) => Arc::new(values.iter().map(Option::as_deref).collect::<StringArray>()),
         Values::Number(values) => {
-            let is_given: NullBuffer = values.iter().map(|value| !value.is_nan()).collect();
-            let missing = Some(is_given).filter(|nulls| nulls.null_count() > 0);
+            let is_given = BooleanBuffer::collect_bool(values.len(), |row| !values[row].is_nan());
+            let missing = Some(NullBuffer::new(is_given)).filter(|nulls| nulls.null_count() > 0);
             Arc::new(Float64Array::new(values.into(), missing))
         }
         Values::Integer(values) => Arc::new(Int64Array::from(values)),

@@ -89,6 +89,9 @@ pub(in crate::compute) struct Thread<'a> {
     pub(in crate::compute) two_way_prior_90: u32,
 }
 
+/// Where the pieces of the look-back end, in days: windows begin and end there. The last is more than any history has.
+const PIECES: [i64; 5] = [28, 90, 180, 365, 1_000_000];
+
 impl<'a> Activities<'a> {
     /// `None` where no activity is known yet.
     pub(in crate::compute) fn at(activities: &'a [Activity], as_of: Timestamp) -> Option<Self> {
@@ -150,17 +153,18 @@ impl<'a> Activities<'a> {
 impl<'a> Seen<'a> {
     fn of(visible: &'a [Activity], as_of: Timestamp) -> Self {
         let mut seen = Self::default();
+        // By the piece of the look-back; windows are put together from them at the end.
+        let mut pieces: [Tally; PIECES.len()] = Default::default();
         for one in visible {
             let answered = answered_before(one, as_of);
             let two_way = two_way(one, answered);
             seen.add_times(one, answered, two_way);
-            let age = age(one.occurred_at, as_of);
-            let two_way_age = two_way.map(|at| self::age(at, as_of));
-            for (days, tally) in seen.tallies() {
-                if holds(&days, age) {
-                    tally.add(one, answered);
-                }
-                tally.two_way += u32::from(two_way_age.is_some_and(|age| holds(&days, age)));
+            if let Some(piece) = piece_of(age(one.occurred_at, as_of)) {
+                pieces[piece].add(one, answered);
+            }
+            let two_way_age = two_way.map(|at| age(at, as_of));
+            if let Some(piece) = two_way_age.and_then(piece_of) {
+                pieces[piece].two_way += 1;
             }
             if let Some(age) = two_way_age.filter(|age| holds(&(0..12 * 7), *age)) {
                 // A week holds its start, the more distant end, and not its end.
@@ -170,24 +174,22 @@ impl<'a> Seen<'a> {
                 seen.thread(contact_id).add(one, two_way, as_of);
             }
         }
+        let windows = [
+            (&mut seen.last_28, 0..1),
+            (&mut seen.last_90, 0..2),
+            (&mut seen.prior_90, 2..3),
+            (&mut seen.last_365, 0..4),
+            (&mut seen.ever, 0..5),
+        ];
+        for (window, of) in windows {
+            pieces[of].iter().for_each(|piece| window.take_in(piece));
+        }
         seen
     }
 
     /// The conversation with a contact, where there is one.
     pub(in crate::compute) fn with(&self, contact_id: &str) -> Option<&Thread<'a>> {
         self.threads.iter().find(|thread| is_same(thread.contact_id, contact_id))
-    }
-
-    fn tallies(&mut self) -> [(Range<i64>, &mut Tally); 5] {
-        /// More days than any history has.
-        const EVER: i64 = 1_000_000;
-        [
-            (0..28, &mut self.last_28),
-            (0..90, &mut self.last_90),
-            (90..180, &mut self.prior_90),
-            (0..365, &mut self.last_365),
-            (0..EVER, &mut self.ever),
-        ]
     }
 
     fn add_times(&mut self, one: &Activity, answered: Option<Timestamp>, two_way: Option<Timestamp>) {
@@ -238,6 +240,34 @@ impl<'a> Seen<'a> {
 }
 
 impl Tally {
+    /// Adds what another window tallied.
+    fn take_in(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.all, other.all),
+            (&mut self.automated, other.automated),
+            (&mut self.initiator_told, other.initiator_told),
+            (&mut self.by_customer, other.by_customer),
+            (&mut self.outreach, other.outreach),
+            (&mut self.emails_ours, other.emails_ours),
+            (&mut self.emails_answered, other.emails_answered),
+            (&mut self.emails_theirs, other.emails_theirs),
+            (&mut self.answers, other.answers),
+            (&mut self.meetings, other.meetings),
+            (&mut self.meetings_held, other.meetings_held),
+            (&mut self.reviews, other.reviews),
+            (&mut self.reviews_held, other.reviews_held),
+            (&mut self.lessons, other.lessons),
+            (&mut self.lessons_held, other.lessons_held),
+            (&mut self.community, other.community),
+            (&mut self.two_way, other.two_way),
+            (&mut self.tones, other.tones),
+            (&mut self.tones_negative, other.tones_negative),
+        ] {
+            *sum += more;
+        }
+        self.tone_lowest = self.tone_lowest.into_iter().chain(other.tone_lowest).reduce(f64::min);
+    }
+
     fn add(&mut self, one: &Activity, answered: Option<Timestamp>) {
         use ActivityType as Type;
         let is_ours = one.initiated_by == Some(Initiator::Vendor) && one.is_automated != Some(true);
@@ -298,6 +328,11 @@ fn is_same(one: &str, other: &str) -> bool {
 /// Microseconds from `time` to the observation.
 fn age(time: Timestamp, as_of: Timestamp) -> i64 {
     as_of.0.saturating_sub(time.0)
+}
+
+/// The piece of the look-back that holds a time of that age; `None` from the observation on.
+fn piece_of(age: i64) -> Option<usize> {
+    PIECES.iter().position(|end| age <= end * DAY).filter(|_| age > 0)
 }
 
 /// [`is_within`] for a time of that age.

@@ -113,20 +113,29 @@ fn active(view: &View<'_>) -> impl Iterator<Item = Level> {
 /// The level that a title tells; `None` of an empty one.
 pub(super) fn level(title: &str) -> Option<Level> {
     let title = title.to_lowercase();
-    let words = || title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words().next()?;
-    let has = |of: &[&str]| words().any(|word| of.contains(&word));
-    Some(if has(&["assistant"]) {
+    let [mut any, mut assistant, mut vice, mut top, mut director, mut managing, mut manager] = [false; 7];
+    for word in title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        any = true;
+        match word {
+            "assistant" => assistant = true,
+            "vp" | "svp" | "evp" | "avp" | "vice" => vice = true,
+            "founder" | "cofounder" | "president" => top = true,
+            "director" | "head" => director = true,
+            "managing" => managing = true,
+            "manager" | "lead" | "supervisor" => manager = true,
+            word => top |= is_chief(word),
+        }
+    }
+    any.then_some(if assistant {
         // The assistant of a chief is none.
         STAFF
-    } else if has(&["vp", "svp", "evp", "avp", "vice"]) {
+    } else if vice {
         VICE_PRESIDENT
-    } else if words().any(is_chief) || has(&["founder", "cofounder", "president"]) || title.trim() == "owner"
-    {
+    } else if top || title.trim() == "owner" {
         TOP
-    } else if has(&["director", "head"]) {
-        if has(&["managing"]) { TOP } else { DIRECTOR }
-    } else if has(&["manager", "lead", "supervisor"]) {
+    } else if director {
+        if managing { TOP } else { DIRECTOR }
+    } else if manager {
         MANAGER
     } else {
         STAFF
@@ -134,9 +143,10 @@ pub(super) fn level(title: &str) -> Option<Level> {
 }
 
 fn is_chief(word: &str) -> bool {
-    const CHIEFS: [&str; 12] =
-        ["chief", "ceo", "cfo", "cto", "cio", "coo", "cmo", "cro", "cpo", "cdo", "ciso", "chro"];
-    CHIEFS.contains(&word)
+    matches!(
+        word,
+        "chief" | "ceo" | "cfo" | "cto" | "cio" | "coo" | "cmo" | "cro" | "cpo" | "cdo" | "ciso" | "chro"
+    )
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(super) struct Cache<T> {
     pub(super) values: Option<ArrayRef>,
     /// By position in the dictionary; `None` for a missing text.
     pub(super) meanings: Vec<Option<T>>,
+    /// Whether none is missing.
+    is_complete: bool,
     /// Where a packer last put each.
     pub(super) memos: Vec<Memo>,
     /// The positions of whole numbers, which have no dictionary.
@@ -22,7 +24,13 @@ pub(super) struct Cache<T> {
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        Self { values: None, meanings: Vec::new(), memos: Vec::new(), numbers: HashMap::new() }
+        Self {
+            values: None,
+            meanings: Vec::new(),
+            is_complete: true,
+            memos: Vec::new(),
+            numbers: HashMap::new(),
+        }
     }
 }
 
@@ -40,6 +48,7 @@ impl<T: Copy> Cache<T> {
         for text in texts {
             self.meanings.push(text.and_then(clean).map(meaning).transpose()?);
         }
+        self.is_complete = self.meanings.iter().all(Option::is_some);
         self.memos.clear();
         self.memos.resize(self.meanings.len(), Memo::default());
         self.values = Some(values.clone());
@@ -89,13 +98,9 @@ impl<T: Copy> Cache<T> {
         self.prepare(ids, meaning)?;
         if let Ids::Texts { keys, .. } = ids
             && keys.null_count() == 0
-            && self.meanings.iter().all(Option::is_some)
+            && self.is_complete
         {
-            let largest =
-                keys.values().iter().copied().fold(0, |largest, key| largest.max(key.cast_unsigned()));
-            if n_rows > 0 && largest as usize >= self.meanings.len() {
-                return Err(NotTaken::Unusual);
-            }
+            // That keys lie within their dictionary is what a dictionary array promises.
             positions.extend(keys.values().iter().map(|key| key.cast_unsigned()));
             return Ok(());
         }

@@ -157,23 +157,26 @@ impl<'a> Taking<'a> {
         let Self { source, rows, occurred_at, later, .. } = self;
         occurred_at.clear();
         later.clear();
+        let occurred = batch.occurred.values();
+        occurred_at.extend(occurred.iter().map(|&occurred| source.times(occurred, None).0));
         let mut is_usual = true;
-        let mut push = |occurred: i64, recorded: Option<i64>| {
-            let (at, visible_at) = source.times(occurred, recorded);
-            is_usual &= recorded.is_none_or(|recorded| at <= recorded.saturating_add(GRACE));
-            occurred_at.push(at);
-            later.push(visible_at.wrapping_sub(at));
+        let mut told = |at: i64, recorded: i64| {
+            is_usual &= at <= recorded.saturating_add(GRACE);
+            source.times(at, Some(recorded)).1.wrapping_sub(at)
         };
-        let occurred = batch.occurred.values().iter();
+        let untold = |at: i64| source.times(at, None).1.wrapping_sub(at);
+        let happened = occurred_at.iter().copied();
         match &batch.recorded {
-            None => occurred.for_each(|&occurred| push(occurred, None)),
+            None => later.extend(happened.map(untold)),
             Some(recorded) if recorded.null_count() == 0 => {
-                let both = occurred.zip(recorded.values());
-                both.for_each(|(&occurred, &recorded)| push(occurred, Some(recorded)));
+                later.extend(happened.zip(recorded.values()).map(|(at, &recorded)| told(at, recorded)));
             }
             Some(recorded) => {
-                let both = occurred.zip(recorded);
-                both.for_each(|(&occurred, recorded)| push(occurred, recorded));
+                let of = |(at, recorded): (i64, Option<i64>)| match recorded {
+                    Some(recorded) => told(at, recorded),
+                    None => untold(at),
+                };
+                later.extend(happened.zip(recorded).map(of));
             }
         }
         rows.occurred_at.set(occurred_at);
