@@ -105,7 +105,7 @@ fn additives(n_rows: usize) -> Result<Vec<Candidate>, ParamsError> {
 
 /// Sizes of leaves, the larger ones with more columns tried at each split: where churn is rare, leaves of 100 rows still
 /// hold but a handful of churned ones. Among many features a smaller share is tried, about the square root of their
-/// number, and half of the trees average enough.
+/// number, and there or on many rows half of the trees average enough.
 fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsError> {
     let default = forest::Params::default();
     let leaves: &[(usize, f64)] = match n_rows {
@@ -115,7 +115,7 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
     };
     let (trees, column_fraction) = match (n_rows, n_features) {
         (_, WIDE..) => (100, 0.12),
-        (LARGE.., _) => (120, 0.3),
+        (SMALL.., _) => (100, 0.3),
         _ => (200, 0.3),
     };
     leaves
