@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_size_has_all_learners_and_no_candidate_twice() {
+    fn every_size_has_its_learners_and_no_candidate_twice() {
         let sizes = [(100, 10), (100, 100), (5_000, 10), (5_000, 100), (50_000, 50)];
         let directions = [Direction::Unknown, Direction::LowersRisk];
         for ((n_rows, n_features), direction) in

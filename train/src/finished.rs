@@ -17,7 +17,7 @@ use crate::learning::LearningRows;
 use crate::split::Split;
 
 /// What every file begins with; another form of content gets another number.
-const MAGIC: &[u8] = b"holdfast fit 1\n";
+const MAGIC: &[u8] = b"holdfast fit 2\n";
 /// Bytes of the checksum after it.
 const CHECKSUM: usize = 32;
 

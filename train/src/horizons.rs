@@ -48,7 +48,7 @@ pub struct HorizonReport {
     pub churned: usize,
     /// Rows times the periods of 30 days in which they were at risk.
     pub person_periods: usize,
-    /// The calibration of the published hazards: `identity`, `intercept`, `platt` or `beta`.
+    /// The calibration of the published hazards: `identity`, `intercept`, `platt`, `beta` or `spline`.
     pub calibration: String,
     /// The figures of each horizon on later rows.
     pub judged: Vec<HorizonEvaluation>,
@@ -141,31 +141,33 @@ impl Census {
     ) -> Self {
         let names: Vec<&str> = snapshots.iter().map(|snapshot| &*snapshot.group).collect();
         let folds = hashed_folds(&names, config.training.folds, config.training.seed);
-        let mut margins: Vec<Option<f64>> = vec![None; snapshots.len()];
+        // Margin, and calibrated log-odds of the churn model's own question.
+        let mut answers: Vec<Option<(f64, f64)>> = vec![None; snapshots.len()];
         let tested = &learnt.tested;
-        for (split, (classifier, _)) in tested.splits.iter().zip(&tested.models) {
+        for (split, (classifier, calibration)) in tested.splits.iter().zip(&tested.models) {
             let Some(fold) = split.validate.first().map(|&row| roles.folds[row]) else { continue };
             let rows: Vec<usize> = (0..snapshots.len()).filter(|&row| folds[row] == fold).collect();
-            for (&row, margin) in rows.iter().zip(classifier.margins(table, &rows)) {
-                margins[row] = Some(margin);
+            let margins = classifier.margins(table, &rows);
+            let renewal = calibrated(table, calibration, &rows, &margins);
+            for (row, answer) in rows.into_iter().zip(margins.into_iter().zip(renewal)) {
+                answers[row] = Some(answer);
             }
         }
         let follow_ups = follow_ups(&source.history, snapshots, &config.snapshots);
         let groups = group_codes(&names);
         // A fold without test rows has no classifier that could answer for its accounts.
-        let kept: Vec<(usize, f64)> =
-            margins.iter().enumerate().filter_map(|(row, margin)| Some((row, (*margin)?))).collect();
+        let kept: Vec<(usize, (f64, f64))> =
+            answers.into_iter().enumerate().filter_map(|(row, answer)| Some((row, answer?))).collect();
         let rows = || kept.iter().map(|&(row, _)| row);
-        let margins: Vec<f64> = kept.iter().map(|&(_, margin)| margin).collect();
         Self {
-            renewal: calibrated(table, &learnt.calibration, &rows().collect::<Vec<_>>(), &margins),
             as_of: rows().map(|row| snapshots[row].as_of).collect(),
             follow_ups: rows().map(|row| follow_ups[row]).collect(),
             weights: rows().map(|row| snapshots[row].weight).collect(),
             groups: rows().map(|row| groups[row]).collect(),
             folds: rows().map(|row| folds[row]).collect(),
             decisions: rows().map(|row| Decisions::of(table.row(row), &question)).collect(),
-            margins,
+            margins: kept.iter().map(|&(_, (margin, _))| margin).collect(),
+            renewal: kept.iter().map(|&(_, (_, renewal))| renewal).collect(),
         }
     }
 

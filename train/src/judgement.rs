@@ -22,6 +22,10 @@ use crate::split::{Split, n_positives};
 use crate::summary::{Context, by_fold, mean_auc};
 use holdfast_actions::standing::{benchmarks, overall_health};
 
+/// What both protocols do with boosting rounds.
+const GROWN_ROUNDS: &str = "Boosting rounds are chosen with the training rows of one split; a fit on more rows takes as \
+    many times more of them, up to half as many again.";
+
 /// The feature of the simplest rule.
 pub(crate) const LAST_USE: &str = "days_since_last_use";
 
@@ -226,6 +230,7 @@ pub fn nested_lines(learnt: &Learnt, folds: &str, mean_auc: Option<f64>) -> Vec<
         "The published model is chosen once more over all folds, calibrated on out-of-fold margins of all rows and \
          fitted on all rows; the figures belong to the procedure, the table of learners to the published model."
             .to_owned(),
+        GROWN_ROUNDS.to_owned(),
     ];
     if let Some(mean) = mean_auc {
         lines.push(format!("Mean AUC over the {n_folds} folds: {mean:.4}."));
@@ -283,6 +288,7 @@ fn protocol(rows: &HistoryRows, roles: &Roles, learnt: &Learnt, config: &Config)
          that a classifier had not seen (development and test). The figures belong to the procedure, not to this \
          last fit, which no rows are left to judge."
             .to_owned(),
+        GROWN_ROUNDS.to_owned(),
     ];
     let last_learnt = block.development.iter().map(|&row| rows.times[row].as_of).max();
     Protocol {

@@ -193,7 +193,7 @@ impl Trained {
             registry: to.registry,
             name: to.name,
             report_dir: to.report_dir,
-            candidate: learnt.selection.chosen.describe(),
+            candidate: learnt.published.describe(),
             model: learnt.model,
             calibration: &learnt.calibration,
             benchmarks: benchmarks(&config.decisions, &rows.data.table, &all)?,

@@ -63,6 +63,8 @@ pub struct Learnt {
     pub tested: Tested,
     /// Calibration of the published model.
     pub calibration: Calibration,
+    /// What the published model was fitted as: the selection's choice, its rounds grown to all rows.
+    pub published: Chosen,
     /// The published model, fitted on all rows.
     pub model: ChurnModel,
 }
@@ -116,8 +118,9 @@ pub fn later_block(
     drop(stage);
     let unseen = selection.out_of_fold.clone().merged(tested.out_of_fold());
     let rows: Vec<usize> = (0..data.labels.len()).collect();
-    let (model, calibration) = publishable(data, &rows, &winner, &unseen, options.seed, progress)?;
-    Ok(Learnt { selection, tested, calibration, model })
+    let published = winner.grown_to(rows.len());
+    let (model, calibration) = publishable(data, &rows, &published, &unseen, options.seed, progress)?;
+    Ok(Learnt { selection, tested, calibration, published, model })
 }
 
 /// A prepared table: everything, selection included, inside each outer training part; then once more on all rows.
@@ -158,10 +161,10 @@ pub fn nested(
     let stage = progress.stage("choosing on all rows", n_fits(data, &outer, candidates.len(), options));
     let selection = select(data, &outer, folds, candidates, options, &effort(1), &stage)?;
     drop(stage);
-    let winner = selection.chosen.clone();
+    let published = selection.chosen.grown_to(rows.len());
     let (model, calibration) =
-        publishable(data, rows, &winner, &selection.out_of_fold, options.seed, progress)?;
-    Ok(Learnt { selection, tested, calibration, model })
+        publishable(data, rows, &published, &selection.out_of_fold, options.seed, progress)?;
+    Ok(Learnt { selection, tested, calibration, published, model })
 }
 
 impl Tested {
@@ -186,14 +189,13 @@ impl Tested {
         seed: u64,
     ) -> Result<(), TrainError> {
         let calibration = data.calibrate(unseen, seed)?;
-        let winner = winner.grown_to(split.train.len());
-        let classifier = data.fit(&winner, &split.train, seed)?;
+        let classifier = data.fit(&winner.grown_to(split.train.len()), &split.train, seed)?;
         let margins = classifier.margins(&data.table, &split.validate);
         let logits = data.calibrated(&calibration, &split.validate, &margins);
         self.probabilities.extend(logits.into_iter().map(sigmoid));
         self.margins.extend(margins);
         self.rows.extend(&split.validate);
-        self.winners.push(winner);
+        self.winners.push(winner.clone());
         self.models.push((classifier, calibration));
         self.splits.push(split);
         Ok(())
@@ -208,14 +210,14 @@ impl Tested {
 fn publishable(
     data: &LearningRows,
     rows: &[usize],
-    winner: &Chosen,
+    published: &Chosen,
     unseen: &OutOfFold,
     seed: u64,
     progress: &Progress,
 ) -> Result<(ChurnModel, Calibration), TrainError> {
     let _stage = progress.stage("fitting the model to publish on all rows", 0);
     let calibration = data.calibrate(unseen, seed)?;
-    let classifier = data.fit(&winner.grown_to(rows.len()), rows, seed)?;
+    let classifier = data.fit(published, rows, seed)?;
     let background = choose_background(rows, seed);
     let model = ChurnModel::new(classifier, &calibration, &data.table, &background)?;
     Ok((model, calibration))

@@ -8,7 +8,7 @@ use holdfast_models::{Candidate, Classifier, fit};
 
 use crate::TrainError;
 use crate::columns::share;
-use crate::learning::LearningRows;
+use crate::learning::{Chosen, LearningRows};
 use crate::procedure::Learnt;
 use crate::report::{Category, FeatureShape, GlassBox, ShapeStep};
 
@@ -32,12 +32,14 @@ pub fn glass_box(data: &LearningRows, learnt: &Learnt, seed: u64) -> Result<Opti
     else {
         return Ok(None);
     };
-    let candidate = &standing.candidate;
     let splits = learnt.tested.splits.iter();
     let mut rows: Vec<usize> =
         splits.flat_map(|split| split.train.iter().chain(&split.validate)).copied().collect();
     rows.sort_unstable();
     rows.dedup();
+    let n_rows = learnt.selection.chosen.n_rows;
+    let alone = Chosen { members: vec![(1.0, standing.candidate.clone())], n_rows }.grown_to(rows.len());
+    let Some((_, candidate)) = alone.members.first() else { return Ok(None) };
     let fitted = fit(candidate, &data.training(&rows), seed)
         .map_err(|source| TrainError::Fit { candidate: candidate.describe(), source })?;
     let Classifier::Additive(model) = fitted.classifier() else { return Ok(None) };

@@ -248,7 +248,10 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
         positives: report.positives,
         log_loss_before: loss_of(Rung::Identity),
         log_loss_after: offsets.map(|offsets| offsets.log_loss).or_else(|| loss_of(report.deployed)),
-        reason,
+        reason: match offsets {
+            Some(_) => format!("{reason} Offsets by {SEGMENT} lowered it once more."),
+            None => reason,
+        },
     }
 }
 

@@ -137,23 +137,24 @@ pub fn ladder_by_segment(
         return Err(CalibrationError::Length { what: "segments", found, expected });
     }
     let rung = calibration.report.deployed;
-    // Both the rung and the offsets are learnt from other parts than they are judged on.
+    // Offsets are judged on other parts than they are learnt from. Their logits know the judged labels by the few
+    // constants of a rung only.
     let Some(logits) = crossed(rung, margins, labels, weights, groups, seed) else { return Ok(calibration) };
     let fit = |rows: &[usize]| {
         let of = |values: &[f64]| -> Vec<f64> { rows.iter().map(|&row| values[row]).collect() };
         let groups: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
         let own: Vec<Option<&str>> = rows.iter().map(|&row| segments.of[row]).collect();
         let segments = Segments { of: &own, ..segments };
-        SegmentOffsets::fit(&of(&logits), &of(labels), &of(weights), &groups, segments)
-            .map_err(|error| CalibrationError::NotConverged { method: "segment", error })
+        // Where none are found, none is a fine answer.
+        SegmentOffsets::fit(&of(&logits), &of(labels), &of(weights), &groups, segments).ok().flatten()
     };
     let every: Vec<usize> = (0..margins.len()).collect();
-    let Some(offsets) = fit(&every)? else { return Ok(calibration) };
+    let Some(offsets) = fit(&every) else { return Ok(calibration) };
     let mut shifted = logits.clone();
     for part in 0..PARTS {
         let (out, kept): (Vec<usize>, Vec<usize>) =
             every.iter().partition(|&&row| part_of(groups[row], seed, PARTS) == part);
-        if let Some(offsets) = fit(&kept)? {
+        if let Some(offsets) = fit(&kept) {
             out.into_iter().for_each(|row| shifted[row] += offsets.of(segments.of[row]));
         }
     }
@@ -208,19 +209,14 @@ pub(crate) fn choose(
             RungReport { rung, log_loss: log_loss.filter(|loss| loss.is_finite()) }
         })
         .collect();
-    let deployed = rungs.iter().fold(rungs[0], |best, rung| match (best.log_loss, rung.log_loss) {
-        (Some(least), Some(loss)) if loss < least => *rung,
-        _ => best,
-    });
-    let calibrator = deployed.rung.fit(margins, labels, weights)?;
-    Ok(CalibrationReport {
-        rows: margins.len(),
-        positives,
-        deployed: deployed.rung,
-        calibrator,
-        rungs,
-        segments: None,
-    })
+    // Of equal ones the first. What fits the parts may still not fit the whole; the identity always does.
+    let mut order: Vec<(Rung, f64)> =
+        rungs.iter().filter_map(|tried| Some((tried.rung, tried.log_loss?))).collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let fitted =
+        order.into_iter().find_map(|(rung, _)| Some((rung, rung.fit(margins, labels, weights).ok()?)));
+    let (deployed, calibrator) = fitted.unwrap_or((Rung::Identity, Calibrator::Identity));
+    Ok(CalibrationReport { rows: margins.len(), positives, deployed, calibrator, rungs, segments: None })
 }
 
 /// The log-odds by a rung of the parts left out of its fits; `None` where a part cannot be fitted.

@@ -392,6 +392,12 @@ impl ChurnModel {
         self.members.iter().map(encode).chain(offset).collect()
     }
 
+    /// The classifiers whose weighted log-odds it adds up.
+    #[must_use]
+    pub fn n_classifiers(&self) -> usize {
+        self.members.len()
+    }
+
     /// Mean absolute contribution of each feature (by its position in the specs) over the given rows of an aligned
     /// table, in calibrated log-odds; context columns are left out.
     #[must_use]

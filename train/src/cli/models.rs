@@ -27,9 +27,9 @@ pub enum ModelsCommand {
         holdfast-train models export --registry registry churn --onnx churn.onnx\n  \
         holdfast-train models export --registry registry churn@3 --onnx churn.onnx \\\n    \
         --features registry/churn/v000003/features.parquet --inputs inputs.parquet\n\n\
-        The ONNX model takes encoded rows, one input a classifier: encoded_0, encoded_1, … (doubles, missing as NaN).\n\
-        --inputs writes them for the rows of a feature file as columns encoded_0.0, encoded_0.1, …; the outputs\n\
-        margin and probability are those of `score`, sums of trees in single precision.")]
+        The ONNX model takes encoded rows, one input a classifier: encoded_0, encoded_1, … (doubles, missing as NaN),\n\
+        and offset, the segment's, where the calibration has some. --inputs writes them for the rows of a feature file\n\
+        as columns encoded_0.0, encoded_0.1, … and offset; the outputs margin and probability are those of `score`, sums of trees in single precision.")]
     Export(ExportArgs),
 }
 

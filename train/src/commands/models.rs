@@ -126,10 +126,13 @@ fn encoded(bundle: &Bundle, keys: &[RowKey], table: &FeatureTable) -> Vec<Output
         OutputColumn::new("as_of", Values::Time(keys.iter().map(|key| Some(key.as_of)).collect())),
     ];
     let rows: Vec<Vec<Vec<f64>>> = (0..keys.len()).map(|row| bundle.model.encoded(table.row(row))).collect();
+    let n_classifiers = bundle.model.n_classifiers();
     for (member, inputs) in rows.first().into_iter().flatten().enumerate() {
         for column in 0..inputs.len() {
             let values = rows.iter().map(|row| row[member][column]).collect();
-            columns.push(OutputColumn::new(format!("encoded_{member}.{column}"), Values::Number(values)));
+            let name =
+                if member < n_classifiers { format!("encoded_{member}.{column}") } else { "offset".into() };
+            columns.push(OutputColumn::new(name, Values::Number(values)));
         }
     }
     columns

@@ -231,7 +231,8 @@ pub enum CandidateOutcome {
 /// What was done to the probabilities after learning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationSummary {
-    /// The method in force: `none`, `intercept`, `Platt`, `ridge beta`, `monotone spline`.
+    /// The method in force: `none`, `intercept`, `Platt`, `ridge beta`, `monotone spline`; with `, offsets by
+    /// stage` where these help.
     pub method: String,
     /// Churned rows it was fitted on, which decide which methods are allowed.
     pub positives: usize,
