@@ -22,7 +22,12 @@ fn error_of_subscriptions(content: &str) -> String {
 fn folders_and_files_that_cannot_be_read() {
     let dir = folder(&[("file", "")]);
     let config = HistoryConfig::default();
-    assert!(matches!(history(&dir.path().join("absent"), &config), Err(ReadError::Io { .. })));
+    let absent = history(&dir.path().join("absent"), &config).unwrap_err();
+    assert!(
+        absent
+            .to_string()
+            .ends_with("no such folder; a history is a folder of tables such as subscriptions.csv")
+    );
     assert!(matches!(history(&dir.path().join("file"), &config), Err(ReadError::NotAFolder(_))));
     put(dir.path(), "subscriptions.parquet", b"PAR1 this is not parquet PAR1");
     assert!(matches!(history(dir.path(), &config), Err(ReadError::Parquet { .. })));
