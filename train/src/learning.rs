@@ -152,12 +152,6 @@ impl LearningRows {
         let segments = Segments { feature, of: &of };
         Ok(ladder_by_segment(&out_of_fold.margins, &labels, &weights, &groups, segments, seed)?)
     }
-
-    /// Calibrated log-odds of out-of-fold margins.
-    #[must_use]
-    pub fn calibrated(&self, calibration: &Calibration, rows: &[usize], margins: &[f64]) -> Vec<f64> {
-        calibrated(&self.table, calibration, rows, margins)
-    }
 }
 
 impl OutOfFold {

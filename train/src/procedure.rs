@@ -7,7 +7,7 @@ use holdfast_models::{Blend, Calibration, Candidate, ChurnModel};
 use crate::TrainError;
 use crate::budget::Budget;
 use crate::finished::Finished;
-use crate::learning::{Chosen, LearningRows, OutOfFold};
+use crate::learning::{Chosen, LearningRows, OutOfFold, calibrated};
 use crate::progress::Progress;
 use crate::select::{Effort, SelectOptions, Selection, n_fits, select};
 use crate::split::{Split, by_fold, has_both_classes, hash, stratified_folds};
@@ -191,7 +191,7 @@ impl Tested {
         let calibration = data.calibrate(unseen, seed)?;
         let classifier = data.fit(&winner.grown_to(split.train.len()), &split.train, seed)?;
         let margins = classifier.margins(&data.table, &split.validate);
-        let logits = data.calibrated(&calibration, &split.validate, &margins);
+        let logits = calibrated(&data.table, &calibration, &split.validate, &margins);
         self.probabilities.extend(logits.into_iter().map(sigmoid));
         self.margins.extend(margins);
         self.rows.extend(&split.validate);

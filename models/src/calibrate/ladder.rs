@@ -72,8 +72,6 @@ pub struct CalibrationReport {
 /// How offsets by segment did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SegmentReport {
-    /// The position, in the specs, of the feature that tells the segment.
-    pub feature: usize,
     /// Weighted mean log loss (nats) on rows not fitted on, after the deployed rung.
     pub log_loss: f64,
     /// Whether that is less than without.
@@ -139,7 +137,9 @@ pub fn ladder_by_segment(
     let rung = calibration.report.deployed;
     // Offsets are judged on other parts than they are learnt from. Their logits know the judged labels by the few
     // constants of a rung only.
-    let Some(logits) = crossed(rung, margins, labels, weights, groups, seed) else { return Ok(calibration) };
+    let Some(logits) = cross_fitted(rung, margins, labels, weights, groups, seed) else {
+        return Ok(calibration);
+    };
     let fit = |rows: &[usize]| {
         let of = |values: &[f64]| -> Vec<f64> { rows.iter().map(|&row| values[row]).collect() };
         let groups: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
@@ -160,7 +160,7 @@ pub fn ladder_by_segment(
     }
     let (before, after) = (log_loss(&logits, labels, weights), log_loss(&shifted, labels, weights));
     let is_deployed = after < before;
-    let report = SegmentReport { feature: segments.feature, log_loss: after, is_deployed };
+    let report = SegmentReport { log_loss: after, is_deployed };
     calibration.report.segments = Some(report);
     calibration.segments = is_deployed.then_some(offsets);
     Ok(calibration)
@@ -204,7 +204,7 @@ pub(crate) fn choose(
     let rungs: Vec<RungReport> = allowed
         .into_iter()
         .map(|rung| {
-            let logits = crossed(rung, margins, labels, weights, groups, seed);
+            let logits = cross_fitted(rung, margins, labels, weights, groups, seed);
             let log_loss = logits.map(|logits| log_loss(&logits, labels, weights));
             RungReport { rung, log_loss: log_loss.filter(|loss| loss.is_finite()) }
         })
@@ -220,7 +220,7 @@ pub(crate) fn choose(
 }
 
 /// The log-odds by a rung of the parts left out of its fits; `None` where a part cannot be fitted.
-fn crossed(
+fn cross_fitted(
     rung: Rung,
     margins: &[f64],
     labels: &[f64],

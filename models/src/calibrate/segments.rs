@@ -51,10 +51,10 @@ struct Evidence {
 }
 
 impl SegmentOffsets {
-    /// Empirical Bayes: offsets are draws from a normal distribution of a mean of its own, whose variance is found by
-    /// moments (Σ (score² − variance) / Σ information², as DerSimonian and Laird 1986), with the rows of one group taken
-    /// together; each offset is the mode of its posterior, so that the mean probability of all is the observed rate. `None` where segments differ no more than chance would have them, and where fewer
-    /// than two have rows enough.
+    /// Empirical Bayes: offsets are draws from a normal distribution of a mean of its own, whose variance is DerSimonian
+    /// and Laird's (1986) of the offsets' first steps (score / information), with the rows of one group taken together;
+    /// each offset is the mode of its posterior, so that the mean probability of all is the observed rate. `None` where
+    /// segments differ no more than chance would have them, and where fewer than two have rows enough.
     pub(super) fn fit(
         logits: &[f64],
         labels: &[f64],
@@ -67,8 +67,7 @@ impl SegmentOffsets {
         if !(2..=MAX_SEGMENTS).contains(&evidence.len()) {
             return Ok(None);
         }
-        let excess: f64 = evidence.values().map(|own| own.score.powi(2) - own.variance).sum();
-        let between = excess / evidence.values().map(|own| own.information.powi(2)).sum::<f64>();
+        let between = between_variance(evidence.values());
         if between <= 0.0 {
             return Ok(None);
         }
@@ -124,11 +123,6 @@ impl SegmentOffsets {
         self.feature
     }
 
-    /// Each segment and its offset in log-odds.
-    pub fn all(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.segments.iter().map(String::as_str).zip(self.offsets.iter().copied())
-    }
-
     /// The same for explanations that compare with the given rows of a table.
     #[expect(clippy::cast_precision_loss, reason = "a few hundred rows")]
     pub(crate) fn against(&self, table: &FeatureTable, rows: &[usize]) -> Self {
@@ -149,6 +143,19 @@ impl SegmentOffsets {
         }
         Ok(())
     }
+}
+
+/// The variance of the segments' offsets beyond chance, by DerSimonian and Laird's moments; at least two segments.
+#[expect(clippy::cast_precision_loss, reason = "a few segments")]
+fn between_variance<'a>(evidence: impl ExactSizeIterator<Item = &'a Evidence> + Clone) -> f64 {
+    let by_chance = evidence.len() as f64 - 1.0;
+    // The offset's first step, and the inverse of its variance.
+    let steps = evidence.map(|own| (own.score / own.information, own.information.powi(2) / own.variance));
+    let total: f64 = steps.clone().map(|(_, weight)| weight).sum();
+    let mean = steps.clone().map(|(step, weight)| step * weight).sum::<f64>() / total;
+    let heterogeneity: f64 = steps.clone().map(|(step, weight)| weight * (step - mean).powi(2)).sum();
+    let squares: f64 = steps.map(|(_, weight)| weight.powi(2)).sum();
+    (heterogeneity - by_chance) / (total - squares / total)
 }
 
 fn evidence<'a>(
@@ -186,6 +193,11 @@ impl SegmentOffsets {
             offsets: vec![0.3, -0.2],
             background: 0.0,
         }
+    }
+
+    /// Each segment and its offset in log-odds.
+    fn all(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.segments.iter().map(String::as_str).zip(self.offsets.iter().copied())
     }
 }
 

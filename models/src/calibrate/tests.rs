@@ -5,6 +5,8 @@
 use super::*;
 use crate::probability::{log_loss, logit, sigmoid};
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// margin = −3 + 0.25·(7i mod 25), weight = 1 + 0.5·(i mod 3), label = (5i² + 3i) mod 17 < 1 + 12·σ(0.7·margin).
 fn rows() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
@@ -110,6 +112,33 @@ fn a_thousand_positives_bear_a_spline_where_it_helps() {
     assert_eq!((report.deployed, report.rungs.len()), (Rung::Spline, 5));
     let loss = |rung: Rung| report.rungs.iter().find(|r| r.rung == rung).and_then(|r| r.log_loss).unwrap();
     assert!(loss(Rung::Spline) < loss(Rung::Beta) - 3e-4, "{report:?}");
+}
+
+/// Margins that are right but for every tenth row, whose segment's log-odds they miss by `off`.
+fn by_segment(off: f64) -> Calibration {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let (mut margins, mut labels, mut of) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..10_000 {
+        let truth = rng.random_range(-4.0..2.0);
+        let is_small = i % 10 == 3;
+        margins.push(if is_small { truth - off } else { truth });
+        labels.push(f64::from(u8::from(rng.random_bool(sigmoid(truth)))));
+        of.push(Some(if is_small { "onboarding" } else { "adoption" }));
+    }
+    let segments = Segments { feature: 0, of: &of };
+    ladder_by_segment(&margins, &labels, &[1.0; 10_000], &groups(10_000), segments, 1).unwrap()
+}
+
+#[test]
+fn offsets_by_segment_are_deployed_where_a_segment_is_off() {
+    let found = by_segment(1.2);
+    assert!(found.report.segments.is_some_and(|offsets| offsets.is_deployed), "{:?}", found.report);
+    let offset = |segment| found.logit(0.0, Some(segment)) - found.calibrator.apply(0.0);
+    let (small, large) = (offset("onboarding"), offset("adoption"));
+    assert!((small - large - 1.2).abs() < 0.25, "{small} {large}");
+    assert_eq!(found.logit(0.3, None).to_bits(), found.calibrator.apply(0.3).to_bits());
+    let right = by_segment(0.0);
+    assert!(right.segments.is_none(), "{:?}", right.report);
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub enum ModelsCommand {
         --features registry/churn/v000003/features.parquet --inputs inputs.parquet\n\n\
         The ONNX model takes encoded rows, one input a classifier: encoded_0, encoded_1, … (doubles, missing as NaN),\n\
         and offset, the segment's, where the calibration has some. --inputs writes them for the rows of a feature file\n\
-        as columns encoded_0.0, encoded_0.1, … and offset; the outputs margin and probability are those of `score`, sums of trees in single precision.")]
+        as columns encoded_0.0, encoded_0.1, … and offset; the outputs margin and probability are those of `score`,\n\
+        sums of trees in single precision.")]
     Export(ExportArgs),
 }
 
