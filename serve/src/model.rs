@@ -132,6 +132,7 @@ fn described(
         created_by: manifest.crate_version.clone(),
         snapshot,
         max_batch: u32::try_from(current.config().max_batch).unwrap_or(u32::MAX),
+        calibrated_by_stage: manifest.calibration.segments.is_some_and(|offsets| offsets.is_deployed),
     }
 }
 

@@ -93,10 +93,8 @@ impl HistorySource {
             return Err(TrainError::NoRows(path.to_owned()));
         }
         for (index, request) in requests.iter().enumerate() {
-            self.check_date(
-                &format!("{}, row {}, column `as_of`:", path.display(), index + 1),
-                request.as_of,
-            )?;
+            let place = || format!("{}, row {}, column `as_of`:", path.display(), index + 1);
+            self.check_date(place, request.as_of)?;
         }
         snapshot::requested(&self.history, &requests, &config.snapshots)
             .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
@@ -191,15 +189,15 @@ impl HistorySource {
     /// Text that is no date, and a date after the end of the history.
     pub fn date(&self, what: &str, text: &str) -> Result<Timestamp, TrainError> {
         let as_of = Timestamp::parse(text)?;
-        self.check_date(what, as_of)?;
+        self.check_date(|| what.to_owned(), as_of)?;
         Ok(as_of)
     }
 
     /// The day of the history's end counts as known to its end: a midnight that closes it is no later date.
-    fn check_date(&self, what: &str, as_of: Timestamp) -> Result<(), TrainError> {
+    fn check_date(&self, what: impl FnOnce() -> String, as_of: Timestamp) -> Result<(), TrainError> {
         let closing = self.until.plus_days(1).midnight();
         if as_of > closing {
-            return Err(TrainError::AfterTheEnd { what: what.to_owned(), as_of, until: self.until });
+            return Err(TrainError::AfterTheEnd { what: what(), as_of, until: self.until });
         }
         Ok(())
     }

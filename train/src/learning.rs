@@ -197,22 +197,22 @@ pub(crate) fn cross_calibrated(
     folds: &[usize],
     seed: u64,
 ) -> Result<Vec<f64>, TrainError> {
-    let mut calibrated = out_of_fold.margins.clone();
     let mut present: Vec<usize> = out_of_fold.rows.iter().map(|&row| folds[row]).collect();
     present.sort_unstable();
     present.dedup();
-    for fold in present {
+    let of_fold = |&fold: &usize| {
         let others = out_of_fold.only(|row| folds[row] != fold);
         if !has_both_classes(&data.labels, &others.rows) {
-            continue;
+            return Ok(None);
         }
-        let calibration = data.calibrate(&others, seed)?;
-        for (position, &row) in out_of_fold.rows.iter().enumerate().filter(|(_, row)| folds[**row] == fold) {
-            let margin = out_of_fold.margins[position];
-            calibrated[position] = calibration.logit(margin, segment(&data.table, row));
-        }
-    }
-    Ok(calibrated)
+        data.calibrate(&others, seed).map(Some)
+    };
+    let fitted = present.par_iter().map(of_fold).collect::<Result<Vec<_>, TrainError>>()?;
+    let logit = |(&row, &margin): (&usize, &f64)| {
+        let calibration = present.binary_search(&folds[row]).ok().and_then(|at| fitted[at].as_ref());
+        calibration.map_or(margin, |calibration| calibration.logit(margin, segment(&data.table, row)))
+    };
+    Ok(out_of_fold.rows.iter().zip(&out_of_fold.margins).map(logit).collect())
 }
 
 /// The weighted mean log loss (nats) of margins.

@@ -188,8 +188,10 @@ impl Tested {
         unseen: &OutOfFold,
         seed: u64,
     ) -> Result<(), TrainError> {
-        let calibration = data.calibrate(unseen, seed)?;
-        let classifier = data.fit(&winner.grown_to(split.train.len()), &split.train, seed)?;
+        let grown = winner.grown_to(split.train.len());
+        let (calibration, classifier) =
+            rayon::join(|| data.calibrate(unseen, seed), || data.fit(&grown, &split.train, seed));
+        let (calibration, classifier) = (calibration?, classifier?);
         let margins = classifier.margins(&data.table, &split.validate);
         let logits = calibrated(&data.table, &calibration, &split.validate, &margins);
         self.probabilities.extend(logits.into_iter().map(sigmoid));
@@ -216,8 +218,9 @@ fn publishable(
     progress: &Progress,
 ) -> Result<(ChurnModel, Calibration), TrainError> {
     let _stage = progress.stage("fitting the model to publish on all rows", 0);
-    let calibration = data.calibrate(unseen, seed)?;
-    let classifier = data.fit(published, rows, seed)?;
+    let (calibration, classifier) =
+        rayon::join(|| data.calibrate(unseen, seed), || data.fit(published, rows, seed));
+    let (calibration, classifier) = (calibration?, classifier?);
     let background = choose_background(rows, seed);
     let model = ChurnModel::new(classifier, &calibration, &data.table, &background)?;
     Ok((model, calibration))

@@ -64,19 +64,37 @@ pub fn snapshots_file(path: &Path) -> Result<Vec<SnapshotRequest>, ReadError> {
         Ok(boolean(cells, row)?.map(|churned| f64::from(u8::from(churned))))
     });
     let at = |times: &[Option<Timestamp>], row: usize| times.get(row).copied().flatten();
-    let mut seen = HashMap::with_capacity_and_hasher(accounts.len(), FixedState::default());
     let mut requests = Vec::with_capacity(accounts.len());
+    let mut rows = Vec::with_capacity(accounts.len());
     for (row, account_id) in accounts.into_iter().enumerate() {
         let (Some(account_id), Some(as_of)) = (account_id, at(&as_of, row)) else { continue };
         let started_at = at(&started_at, row);
         let subscription_id = subscriptions.get(row).cloned().flatten();
-        let key = (account_id.clone(), as_of, started_at, subscription_id.clone());
-        if let Some(earlier) = seen.insert(key, row) {
-            let problem = file.in_column("account_id", Some(row), Reason::SnapshotTwice(earlier + 1));
-            findings.problem(Problem { value: Some(shown(&account_id)), ..problem });
-        }
         let label = labels.get(row).copied().flatten();
         requests.push(SnapshotRequest { account_id, as_of, started_at, subscription_id, label });
+        rows.push(row);
+    }
+    for (earlier, later) in repetitions(&requests) {
+        let reason = Reason::SnapshotTwice(rows[earlier] + 1);
+        let value = Some(shown(&requests[later].account_id));
+        findings.problem(Problem { value, ..file.in_column("account_id", Some(rows[later]), reason) });
     }
     findings.into_result().map(|_| requests)
+}
+
+/// The positions of requests that ask for what an earlier one does, after that one's.
+fn repetitions(requests: &[SnapshotRequest]) -> Vec<(usize, usize)> {
+    // In strict order none can.
+    if requests.is_sorted_by(|a, b| (&a.account_id, a.as_of) < (&b.account_id, b.as_of)) {
+        return Vec::new();
+    }
+    let mut seen = HashMap::with_capacity_and_hasher(requests.len(), FixedState::default());
+    let mut found = Vec::new();
+    for (later, request) in requests.iter().enumerate() {
+        let key = (&request.account_id, request.as_of, request.started_at, &request.subscription_id);
+        if let Some(earlier) = seen.insert(key, later) {
+            found.push((earlier, later));
+        }
+    }
+    found
 }

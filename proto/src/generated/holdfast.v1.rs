@@ -767,6 +767,9 @@ pub struct GetModelResponse {
     /// The most subjects that a BatchScore may carry.
     #[prost(uint32, tag = "11")]
     pub max_batch: u32,
+    /// Whether the calibrated logit is shifted further, by an offset of the account's lifecycle stage.
+    #[prost(bool, tag = "12")]
+    pub calibrated_by_stage: bool,
 }
 /// One column that a request may give.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

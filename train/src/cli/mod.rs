@@ -38,7 +38,7 @@ pub enum Command {
         holdfast-train truth --scenario default --accounts 2000\n  \
         holdfast-train truth --scenario null,planted-leak --accounts 2000 --check\n  \
         holdfast-train truth --scenario 300-accounts --seeds 20 --out truth.json\n  \
-        holdfast-train truth --scenario all --accounts 20000\n\n\
+        holdfast-train truth --scenario all --accounts 20000 --budget 300\n\n\
         For each business a model is trained as `run` trains it. It is judged on the rows of its report (tested: later \
         than those learnt from, accounts never seen) and on the rows whose outcome nobody knew at the end of the \
         history (later), by what is true: AUC* and the others are expectations under the true probabilities p, free of \
@@ -161,6 +161,9 @@ pub struct TruthArgs {
     /// Configuration (TOML) of the training runs; every setting has a default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Time to aim at for each training: candidates are tried while it lasts [default: all]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget: Option<u64>,
     /// Where to write every figure as JSON
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -75,7 +75,7 @@ pub fn run(
 ) -> Result<Answer, TrainError> {
     match command {
         Command::Simulate(args) => simulate::run(args, progress).map(Answer::done),
-        Command::Truth(args) => truth::run(args, now, progress),
+        Command::Truth(args) => truth::run(args, now, clock, progress),
         Command::Check(args) => check::run(args, now, progress),
         Command::Run(args) => pipeline::run(args, now, clock, progress).map(Answer::trained),
         Command::Table(args) => prepared::train(args, clock, progress).map(Answer::trained),

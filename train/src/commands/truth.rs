@@ -5,10 +5,11 @@ use holdfast_simulate::Scenario;
 
 use super::{Answer, Verdict};
 use crate::TrainError;
+use crate::budget::Clock;
 use crate::cli::TruthArgs;
 use crate::config::Config;
 use crate::progress::Progress;
-use crate::truth::{Question, text, truth};
+use crate::truth::{Question, Runs, text, truth};
 
 /// The name that stands for every scenario.
 const ALL: &str = "all";
@@ -19,7 +20,12 @@ const FEWEST_FOR_A_CEILING: u32 = 4_000;
 ///
 /// # Errors
 /// A name that is no scenario, and whatever ends a training run.
-pub(super) fn run(args: &TruthArgs, now: Timestamp, progress: &Progress) -> Result<Answer, TrainError> {
+pub(super) fn run(
+    args: &TruthArgs,
+    now: Timestamp,
+    clock: Clock,
+    progress: &Progress,
+) -> Result<Answer, TrainError> {
     let config = Config::load(args.config.as_deref())?;
     let n_ceiling_accounts = args.ceiling_accounts.unwrap_or(args.accounts.max(FEWEST_FOR_A_CEILING));
     let question = Question {
@@ -29,7 +35,8 @@ pub(super) fn run(args: &TruthArgs, now: Timestamp, progress: &Progress) -> Resu
         seeds: (args.seed..).take(usize::try_from(args.seeds).unwrap_or(usize::MAX)).collect(),
         n_ceiling_accounts,
     };
-    let verdicts = truth(&question, &config, now, progress)?;
+    let runs = Runs { config: &config, now, seconds: args.budget, clock, progress };
+    let verdicts = truth(&question, &runs)?;
     if let Some(path) = &args.out {
         let json = serde_json::to_string_pretty(&verdicts).map_err(TrainError::Report)? + "\n";
         write::atomically(path, |file| std::io::Write::write_all(file, json.as_bytes()))?;

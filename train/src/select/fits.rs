@@ -79,7 +79,7 @@ impl<'a> Fits<'a> {
         let most = decided.unwrap_or(candidates.len()).min(candidates.len());
         let n_rows: usize = splits.iter().map(|split| split.split.train.len()).sum();
         let wave =
-            if allowance.is_limited() { (WAVE / n_rows.max(1)).clamp(1, 4) } else { candidates.len().max(1) };
+            if allowance.is_limited() { (WAVE / n_rows.max(1)).clamp(2, 4) } else { candidates.len().max(1) };
         let mut outcomes = Vec::new();
         while outcomes.len() < most {
             if decided.is_none() && !outcomes.is_empty() && allowance.is_used_up() {

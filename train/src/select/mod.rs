@@ -13,6 +13,7 @@ mod rungs;
 use std::collections::BTreeSet;
 
 use holdfast_models::{Candidate, FitError};
+use rayon::prelude::*;
 
 pub use explainable::Explainable;
 
@@ -22,7 +23,7 @@ use crate::finished::FinishedFits;
 use crate::learning::{Chosen, LearningRows, OutOfFold, Standing, auc, cross_calibrated, weighted_log_loss};
 use crate::progress::Stage;
 use crate::split::{Split, hash};
-use fits::{Fits, Seeded};
+use fits::{Fits, Judged, Outcome, Seeded};
 use rungs::{in_turns, rungs, survivors};
 
 /// How the selection goes about it.
@@ -152,16 +153,10 @@ pub fn select(
         untried.extend(field.split_off(outcomes.len()));
         let (n_candidates, n_splits) = (field.len(), rung.splits.len());
         passed.push(RungResult { n_candidates, n_splits, n_rows: rung.n_rows });
-        let mut ranked = Vec::new();
-        for (candidate, outcome) in field.into_iter().zip(outcomes) {
-            match outcome {
-                Ok(judged) => {
-                    let margins = rounds::choose(data, folds, &candidate, &judged, options.seed).honest;
-                    ranked.push((candidate, weighted_log_loss(data, &margins.rows, &margins.margins)));
-                }
-                Err(error) => failed.push((candidate, error)),
-            }
-        }
+        let ranked = each(&mut failed, field, outcomes, |candidate, judged| {
+            let margins = rounds::choose(data, folds, &candidate, judged, options.seed).honest;
+            Ok((candidate, weighted_log_loss(data, &margins.rows, &margins.margins)))
+        })?;
         let (kept, others) = survivors(ranked, rung.keep);
         field = kept;
         dropped.extend(others);
@@ -173,13 +168,9 @@ pub fn select(
         field.iter().map(|candidate| candidate.with_bags(bags(splits, options))).collect();
     let outcomes = fits.of(&field, &all, 1, effort.allowance)?;
     untried.extend(field.split_off(outcomes.len()));
-    let mut finalists = Vec::new();
-    for (candidate, outcome) in field.into_iter().zip(outcomes) {
-        match outcome {
-            Ok(judged) => finalists.push(finalist(data, folds, &candidate, &judged, options.seed)?),
-            Err(error) => failed.push((candidate, error)),
-        }
-    }
+    let mut finalists = each(&mut failed, field, outcomes, |candidate, judged| {
+        finalist(data, folds, &candidate, judged, options.seed)
+    })?;
     // A stable sort: of equal candidates the one named first wins.
     finalists.sort_by(|a, b| a.standing.log_loss.total_cmp(&b.standing.log_loss));
     let Some(best) = finalists.first() else {
@@ -222,6 +213,28 @@ pub fn select(
     })
 }
 
+/// What `of` makes of every candidate that could be fitted, in order; the others join the `failed`.
+fn each<T: Send>(
+    failed: &mut Vec<(Candidate, FitError)>,
+    candidates: Vec<Candidate>,
+    outcomes: Vec<Outcome>,
+    of: impl Fn(Candidate, &[Judged]) -> Result<T, TrainError> + Sync,
+) -> Result<Vec<T>, TrainError> {
+    let pairs: Vec<_> = candidates.into_iter().zip(outcomes).collect();
+    let found = pairs.into_par_iter().map(|(candidate, outcome)| match outcome {
+        Ok(judged) => of(candidate, &judged).map(Ok),
+        Err(error) => Ok(Err((candidate, error))),
+    });
+    let mut fitted = Vec::new();
+    for one in found.collect::<Result<Vec<_>, TrainError>>()? {
+        match one {
+            Ok(one) => fitted.push(one),
+            Err(one) => failed.push(one),
+        }
+    }
+    Ok(fitted)
+}
+
 /// From this many training rows on, chance hardly shows in one boosted model.
 const ALONE_FROM: usize = 20_000;
 
@@ -234,7 +247,7 @@ fn finalist(
     data: &LearningRows,
     folds: &[usize],
     candidate: &Candidate,
-    judged: &[fits::Judged],
+    judged: &[Judged],
     seed: u64,
 ) -> Result<Finalist, TrainError> {
     let rounds::Margins { candidate, honest, deployed } =

@@ -12,12 +12,11 @@ use holdfast_models::fit::ParamsError;
 use holdfast_models::probability::{log_loss, sigmoid};
 use holdfast_models::{Blend, Candidate, Checkpoint, blend, checkpoints, fit, logistic};
 
+use super::Runs;
 use super::known::Known;
 use crate::TrainError;
-use crate::config::Config;
 use crate::history::{HistorySource, Observed};
 use crate::learning::LearningRows;
-use crate::progress::Progress;
 use crate::rows::HistoryRows;
 use crate::split::hashed_folds;
 
@@ -41,12 +40,8 @@ impl Ceiling {
     ///
     /// # Errors
     /// What reading features and fitting say.
-    pub fn learn(
-        source: &HistorySource,
-        known: &Known,
-        config: &Config,
-        progress: &Progress,
-    ) -> Result<Self, TrainError> {
+    pub fn learn(source: &HistorySource, known: &Known, runs: &Runs<'_>) -> Result<Self, TrainError> {
+        let Runs { config, progress, .. } = *runs;
         let (snapshots, truth) = known.with_truth(source.training_snapshots(config, None)?);
         let specs = source.specs(config)?;
         let observed = source.observe(snapshots, &specs, progress)?;

@@ -10,6 +10,7 @@ use holdfast_simulate::{CheckedBusiness, account_index, simulate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Runs;
 use super::ceiling::Ceiling;
 use super::expected::{Expected, KnownRows, expected};
 use super::known::Known;
@@ -97,13 +98,8 @@ impl Drawn {
     ///
     /// # Errors
     /// What writing and reading say.
-    pub fn new(
-        business: &CheckedBusiness,
-        folder: &Path,
-        config: &Config,
-        now: Timestamp,
-        progress: &Progress,
-    ) -> Result<Self, TrainError> {
+    pub fn new(business: &CheckedBusiness, folder: &Path, runs: &Runs<'_>) -> Result<Self, TrainError> {
+        let Runs { config, now, progress, .. } = *runs;
         let stage =
             progress.stage("accounts", usize::try_from(business.params().n_accounts).unwrap_or(usize::MAX));
         simulate(business).write(folder, |done| stage.at(u64::from(done)))?;
@@ -121,12 +117,11 @@ pub fn judge(
     business: &CheckedBusiness,
     ceiling: &Ceiling,
     folder: &Path,
-    config: &Config,
-    now: Timestamp,
-    progress: &Progress,
+    runs: &Runs<'_>,
 ) -> Result<Business, TrainError> {
-    let Drawn { source, known } = Drawn::new(business, &folder.join("history"), config, now, progress)?;
-    let trained = trained(&source, config, progress)?;
+    let Runs { config, progress, .. } = *runs;
+    let Drawn { source, known } = Drawn::new(business, &folder.join("history"), runs)?;
+    let trained = trained(&source, runs)?;
     let evaluation = &trained.report.evaluation;
     let claimed = Claimed {
         auc: evaluation.auc.map(|auc| auc.value),
@@ -137,7 +132,7 @@ pub fn judge(
     let probabilities = later.by(&trained)?;
     let is_ridge = config.training.learners == [Learner::Logistic];
     let ridge = match business.params().n_accounts {
-        ..=MOST_WITH_RIDGE if !is_ridge => Some(later.expected(&ridge(&later, &source, config, progress)?)?),
+        ..=MOST_WITH_RIDGE if !is_ridge => Some(later.expected(&ridge(&later, &source, runs)?)?),
         _ => None,
     };
     let judged = Business {
@@ -181,20 +176,17 @@ fn lead(business: &CheckedBusiness, trained: &Trained) -> Option<LeadTimes> {
 }
 
 /// Trains as `run` does on the snapshots that the history offers.
-fn trained(source: &HistorySource, config: &Config, progress: &Progress) -> Result<Trained, TrainError> {
-    let (options, budget, finished) = (&config.training.select(), &Budget::default(), &Finished::default());
+fn trained(source: &HistorySource, runs: &Runs<'_>) -> Result<Trained, TrainError> {
+    let Runs { config, progress, .. } = *runs;
+    let budget = &Budget::new(runs.seconds, runs.clock);
+    let (options, finished) = (&config.training.select(), &Finished::default());
     train(source, config, Files::default(), &Means { options, budget, finished, progress })
 }
 
-fn ridge(
-    later: &Later,
-    source: &HistorySource,
-    config: &Config,
-    progress: &Progress,
-) -> Result<Vec<f64>, TrainError> {
-    let mut config = config.clone();
+fn ridge(later: &Later, source: &HistorySource, runs: &Runs<'_>) -> Result<Vec<f64>, TrainError> {
+    let mut config = runs.config.clone();
     config.training.learners = vec![Learner::Logistic];
-    later.by(&trained(source, &config, progress)?)
+    later.by(&trained(source, &Runs { config: &config, ..*runs })?)
 }
 
 /// The truth about the rows of the report.

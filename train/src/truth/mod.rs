@@ -13,6 +13,7 @@ use holdfast_simulate::{Business as Params, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::budget::Clock;
 use crate::config::Config;
 use crate::progress::Progress;
 use ceiling::Ceiling;
@@ -39,6 +40,21 @@ pub struct Question {
     pub n_ceiling_accounts: u32,
 }
 
+/// What the training runs have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Runs<'a> {
+    /// Their configuration.
+    pub config: &'a Config,
+    /// The present.
+    pub now: Timestamp,
+    /// The seconds that each may take; without any as long as it takes.
+    pub seconds: Option<u64>,
+    /// What measures them.
+    pub clock: Clock,
+    /// Where they tell how far they are.
+    pub progress: &'a Progress,
+}
+
 /// What came of one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -60,13 +76,8 @@ pub struct Verdict {
 ///
 /// # Errors
 /// Whatever ends a simulation or a training run.
-pub fn truth(
-    question: &Question,
-    config: &Config,
-    now: Timestamp,
-    progress: &Progress,
-) -> Result<Vec<Verdict>, TrainError> {
-    let stage = progress.stage("businesses", question.scenarios.len() * (1 + question.seeds.len()));
+pub fn truth(question: &Question, runs: &Runs<'_>) -> Result<Vec<Verdict>, TrainError> {
+    let stage = runs.progress.stage("businesses", question.scenarios.len() * (1 + question.seeds.len()));
     let verdict = |&scenario: &Scenario| {
         let folder = tempfile::tempdir()
             .map_err(|source| TrainError::Unwritable { path: std::env::temp_dir(), source })?;
@@ -77,14 +88,14 @@ pub fn truth(
         };
         let other = question.seeds.first().copied().unwrap_or_default().wrapping_add(CEILING_SEED);
         let other = business(question.n_ceiling_accounts, other)?;
-        let drawn = Drawn::new(&other, &folder.path().join("other"), config, now, progress)?;
-        let ceiling = Ceiling::learn(&drawn.source, &drawn.known, config, progress)?;
+        let drawn = Drawn::new(&other, &folder.path().join("other"), runs)?;
+        let ceiling = Ceiling::learn(&drawn.source, &drawn.known, runs)?;
         drop(drawn);
         stage.step();
         let mut businesses = Vec::with_capacity(question.seeds.len());
         for &seed in &question.seeds {
             let own = folder.path().join(seed.to_string());
-            businesses.push(judge(&business(n_accounts, seed)?, &ceiling, &own, config, now, progress)?);
+            businesses.push(judge(&business(n_accounts, seed)?, &ceiling, &own, runs)?);
             stage.step();
         }
         Ok(Verdict {
@@ -92,7 +103,7 @@ pub fn truth(
             n_accounts,
             ceiling_accounts: question.n_ceiling_accounts,
             ceiling_rows: ceiling.n_rows,
-            promises: promises(scenario, n_accounts, config.training.promote, &businesses),
+            promises: promises(scenario, n_accounts, runs.config.training.promote, &businesses),
             businesses,
         })
     };
