@@ -1,19 +1,24 @@
 //! Classifiers of several learners, added up on the log-odds scale.
 //!
-//! Weights are those of a logistic regression on out-of-fold log-odds: never negative, and shrunk to equal shares, so
-//! that few churned rows mean an average and many let the better learner speak louder (stacking: Wolpert 1992;
-//! non-negative: Breiman 1996).
+//! Weights are those of a logistic regression on out-of-fold log-odds: never negative, and shrunk to shares by the members'
+//! own log loss, so that few churned rows mean an average and many let the better learner speak louder (stacking: Wolpert
+//! 1992; non-negative: Breiman 1996; shares by held-out loss: Yao et al. 2018).
 
 use holdfast_features::FeatureTable;
 
+use crate::calibrate::{Calibrator, fit_platt};
 use crate::encode::Order;
 use crate::fit::FittedClassifier;
 use crate::newton::{Coefficients, NotConverged, Problem, minimise};
+use crate::probability::log_loss;
 
 /// The most members.
 pub const MAX_MEMBERS: usize = 16;
-/// How strongly weights are drawn to equal shares: as much as so many rows at p = 0.5 whose members differ by 2.
-const STRENGTH: f64 = 20.0;
+/// How strongly weights are drawn to the shares: as much as so many rows at p = 0.5 whose members differ by 2.
+const STRENGTH: f64 = 100.0;
+/// A member whose log loss over all rows is so much larger (nats) has a share smaller by a factor e. In theory it were 1;
+/// but which members lose is half chance, and unlike ones are better together.
+const TEMPERATURE: f64 = 20.0;
 /// A member below this share is left out: it would cost time and change nothing.
 const NEGLIGIBLE: f64 = 0.05;
 const TOLERANCE: f64 = 1e-6;
@@ -58,13 +63,17 @@ pub fn blended(members: impl Iterator<Item = (f64, f64)>) -> f64 {
 /// # Errors
 /// [`NotConverged`] where numbers overflow.
 pub fn weights(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Result<Vec<f64>, NotConverged> {
-    let all = fitted(margins, labels, weights)?;
+    let shares = shares(margins, labels, weights);
+    let all = fitted(margins, labels, weights, &shares)?;
     let total: f64 = all.iter().sum();
     let kept: Vec<usize> = (0..all.len()).filter(|&member| all[member] >= NEGLIGIBLE * total).collect();
     if kept.len() == all.len() {
         return Ok(all);
     }
-    let refitted = fitted(&kept.iter().map(|&member| margins[member]).collect::<Vec<_>>(), labels, weights)?;
+    let own: Vec<&[f64]> = kept.iter().map(|&member| margins[member]).collect();
+    let sum: f64 = kept.iter().map(|&member| shares[member]).sum();
+    let shares: Vec<f64> = kept.iter().map(|&member| shares[member] / sum).collect();
+    let refitted = fitted(&own, labels, weights, &shares)?;
     let mut weights = vec![0.0; all.len()];
     for (member, weight) in kept.into_iter().zip(refitted) {
         weights[member] = weight;
@@ -72,11 +81,30 @@ pub fn weights(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Result<Ve
     Ok(weights)
 }
 
-fn fitted(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Result<Vec<f64>, NotConverged> {
+/// What the members' log losses alone, each with a slope and an intercept of its own, say of their weights: shares of 1.
+fn shares(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Vec<f64> {
+    let total: f64 = weights.iter().sum();
+    let loss = |member: &&[f64]| {
+        let calibrator = fit_platt(member, labels, weights).unwrap_or(Calibrator::Identity);
+        let calibrated: Vec<f64> = member.iter().map(|&margin| calibrator.apply(margin)).collect();
+        total * log_loss(&calibrated, labels, weights)
+    };
+    let losses: Vec<f64> = margins.iter().map(loss).collect();
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let parts: Vec<f64> = losses.iter().map(|loss| ((least - loss) / TEMPERATURE).exp()).collect();
+    let sum: f64 = parts.iter().sum();
+    parts.into_iter().map(|part| part / sum).collect()
+}
+
+fn fitted(
+    margins: &[&[f64]],
+    labels: &[f64],
+    weights: &[f64],
+    shares: &[f64],
+) -> Result<Vec<f64>, NotConverged> {
     let n_columns = margins.len();
     let design: Vec<f64> =
         (0..labels.len()).flat_map(|row| margins.iter().map(move |member| member[row])).collect();
-    let equal = 1.0 / margins.iter().map(|_| 1.0).sum::<f64>();
     let problem = Problem {
         design: &design,
         n_columns,
@@ -84,12 +112,12 @@ fn fitted(margins: &[&[f64]], labels: &[f64], weights: &[f64]) -> Result<Vec<f64
         targets: labels,
         weights,
         ridge: &vec![STRENGTH; n_columns],
-        centre: &vec![equal; n_columns],
+        centre: shares,
         lasso: None,
         orders: Some(&vec![Order::Rising; n_columns]),
     };
     // The intercept is the calibrator's business.
-    let start = Coefficients { slopes: vec![equal; n_columns], intercept: 0.0 };
+    let start = Coefficients { slopes: shares.to_vec(), intercept: 0.0 };
     minimise(&problem, start, TOLERANCE).map(|found| found.slopes)
 }
 

@@ -110,7 +110,7 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
     let default = forest::Params::default();
     let leaves: &[(usize, f64)] = match n_rows {
         ..SMALL => &[(10, 1.0), (25, 1.0)],
-        SMALL..LARGE => &[(40, 1.0), (160, 1.7), (10, 1.0), (80, 1.7)],
+        SMALL..LARGE => &[(40, 1.0), (160, 1.7), (10, 1.0)],
         _ => &[(40, 1.0)],
     };
     let (trees, column_fraction) = match (n_rows, n_features) {
@@ -129,10 +129,10 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
 }
 
 /// Stumps to trees of 63 leaves, from strongly to hardly shrunk: sums of one-column steps win where columns act alone,
-/// strong shrinkage where churn is rare or columns repeat each other, small leaves where few rows tell much. Trees that
-/// see few columns each differ more, which helps their sum. The validation curves choose the rounds, so that only the
-/// upper bound is set here. Known directions keep small books from learning noise; where a business does not keep to
-/// them, some candidates are free of them.
+/// strong shrinkage where churn is rare or columns repeat each other, hardly any where few columns tell much together,
+/// small leaves where few rows tell much. Trees that see few columns each differ more, which helps their sum. The
+/// validation curves choose the rounds, so that only the upper bound is set here. Known directions keep small books from
+/// learning noise; where a business does not keep to them, some candidates are free of them.
 fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsError> {
     let max_bins = if n_rows < LARGE { FEW_BINS } else { boost::Params::default().max_bins };
     let default = boost::Params { learning_rate: 0.04, rounds: 600, max_bins, ..boost::Params::default() };
@@ -150,6 +150,7 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
         column_fraction: 0.2,
         ..default
     };
+    let light = |depth| boost::Params { depth, l2: 1.5, min_child_weight: 1.0, ..default };
     let leafy = |leaves| boost::Params { depth: MAX_PATH, leaves, ..shrunk(1) };
     let faster = |params| boost::Params { learning_rate: 0.06, rounds: 500, ..params };
     let free = |params| boost::Params { monotone: Monotone::Free, ..params };
@@ -182,17 +183,16 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
         (SMALL..LARGE, false) => vec![
             plain(3),
             stumps,
-            unbound(31, 10),
+            light(4),
             plain(2),
             shrunk(5),
             plain(4),
-            boost::Params { learning_rate: 0.02, rounds: 1_000, ..unbound(31, 20) },
-            few,
-            shrunk(3),
+            light(3),
             plain(6),
+            shrunk(3),
             bound,
-            unbound(16, 20),
-            unbound(63, 10),
+            few,
+            unbound(31, 10),
         ],
         (_, true) => [
             plain(4),

@@ -45,7 +45,7 @@ pub struct TrainingConfig {
     pub test_share: f64,
     /// The learners to try.
     pub learners: Vec<Learner>,
-    /// How many candidates are fitted on all rows, where halving comes first.
+    /// How many candidates are judged in full, where there is so much to fit that some are dropped first.
     pub finalists: usize,
     /// Training rows of a fit of the first rung of the halving at most.
     pub screening_rows: usize,

@@ -175,7 +175,7 @@ fn selection_notes(selection: &Selection) -> Vec<String> {
             })
             .collect();
         notes.push(format!(
-            "Successive halving of the candidates: {}, then {} on all.",
+            "Of the candidates the better ones went on: {}, then {} on all rows, boosting as the mean of its bags.",
             rungs.join(", "),
             selection.standings.len()
         ));
@@ -187,7 +187,7 @@ fn selection_notes(selection: &Selection) -> Vec<String> {
             .map(|(candidate, loss)| format!("{} ({loss:.4})", candidate.describe()))
             .collect();
         notes.push(format!(
-            "Dropped by the halving, fitted on a part of the rows (uncalibrated log loss): {}.",
+            "Dropped on the way, with their uncalibrated log loss there: {}.",
             names.join(", ")
         ));
     }

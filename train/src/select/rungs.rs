@@ -1,4 +1,5 @@
-//! Successive halving (Jamieson and Talwalkar 2016): many candidates on few rows, the better ones on more, few on all.
+//! Successive halving (Jamieson and Talwalkar 2016): many candidates on few rows, the better ones on more, few on all;
+//! where rows are not too many, all candidates on all rows before the few are bagged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,11 @@ use super::{SelectOptions, sample};
 use crate::learning::LearningRows;
 use crate::split::{Split, n_positives};
 
-/// Values to be fitted on (rows × features × candidates over all splits) from which candidates are halved first.
-const HALVED_FROM: usize = 3_000_000;
+/// Values to be fitted on (rows × features × candidates over all splits) from which the finalists are chosen first, each
+/// candidate judged on all rows of all splits, but as one boosted model in place of several.
+const CHOSEN_FROM: usize = 3_000_000;
+/// The same from which that would take minutes: candidates are halved on few rows first.
+const HALVED_FROM: usize = 50_000_000;
 /// The first rung judges at least this many churned rows, where half of the splits have as many.
 const FIRST_POSITIVES: usize = 100;
 /// How many times the rows of the first rung the second has, and how many times its splits.
@@ -28,8 +32,8 @@ pub(super) struct Rung {
     pub(super) share: f64,
 }
 
-/// The rungs before the last one, on which the finalists are fitted on all rows of all splits; none where fitting every
-/// candidate is little work.
+/// The rungs before the last one, on which the finalists are fitted on all rows of all splits with all bags; none where
+/// that is little work for every candidate.
 pub(super) fn rungs(
     data: &LearningRows,
     splits: &[Split],
@@ -37,8 +41,15 @@ pub(super) fn rungs(
     options: &SelectOptions,
 ) -> Vec<Rung> {
     let n_rows: usize = splits.iter().map(|split| split.train.len()).sum();
-    if n_candidates <= options.finalists || n_rows * data.table.specs().len() * n_candidates <= HALVED_FROM {
+    let work = n_rows * data.table.specs().len() * n_candidates;
+    if n_candidates <= options.finalists || work <= CHOSEN_FROM {
         return Vec::new();
+    }
+    if work <= HALVED_FROM {
+        let all = splits.iter().enumerate();
+        let n_rows = splits.iter().map(|split| split.train.len()).max().unwrap_or(0);
+        let splits = all.map(|(index, split)| Seeded::new(split.clone(), index, options.seed)).collect();
+        return vec![Rung { splits, n_rows, keep: options.finalists, share: 0.6 }];
     }
     let first = first_splits(data, splits);
     let mut second = first.clone();
@@ -117,9 +128,12 @@ pub(super) fn survivors(
 
 #[cfg(test)]
 mod tests {
+    use holdfast_features::{Column, FeatureSpec, FeatureTable, Kind};
     use holdfast_models::{boost, encode::LinearOptions, forest, logistic};
 
     use super::*;
+    use crate::select::{Choice, Combine};
+    use crate::split::by_fold;
 
     fn logistic(strength: f64, hinges: usize) -> Candidate {
         let default = logistic::Params::default();
@@ -158,6 +172,38 @@ mod tests {
         assert_eq!(others, [(boost(5), 0.32), (logistic(2.0, 0), 0.41)]);
         let (kept, others) = survivors(ranked, 10);
         assert_eq!((kept.len(), others.len()), (6, 0));
+    }
+
+    /// How many rungs come first for `n_rows` rows of ten features in five folds.
+    fn n_rungs(n_rows: usize, n_candidates: usize) -> Vec<(usize, usize)> {
+        let specs = (0..10).map(|at| FeatureSpec::prepared(&format!("x{at}"), Kind::Number)).collect();
+        let columns = vec![Column::Number(vec![0.0; n_rows]); 10];
+        let data = LearningRows {
+            table: FeatureTable::new(specs, columns, n_rows).unwrap(),
+            labels: (0..n_rows).map(|row| f64::from(u8::from(row % 7 == 0))).collect(),
+            weights: vec![1.0; n_rows],
+            groups: (0..).take(n_rows).collect(),
+        };
+        let folds: Vec<usize> = (0..n_rows).map(|row| row % 5).collect();
+        let splits = by_fold(&folds, &(0..n_rows).collect::<Vec<_>>());
+        let options = SelectOptions {
+            seed: 1,
+            finalists: 8,
+            screening_rows: 4_000,
+            bags: 3,
+            combine: Combine::Blend,
+            choice: Choice::Best,
+        };
+        let found = rungs(&data, &splits, n_candidates, &options);
+        found.iter().map(|rung| (rung.splits.len(), rung.n_rows)).collect()
+    }
+
+    #[test]
+    fn few_rows_are_not_sampled() {
+        assert_eq!(n_rungs(2_000, 24), []);
+        assert_eq!(n_rungs(10_000, 8), [], "no more than the finalists");
+        assert_eq!(n_rungs(10_000, 24), [(5, 8_000)]);
+        assert_eq!(n_rungs(60_000, 24), [(1, 4_000), (2, 12_000)]);
     }
 
     #[test]
