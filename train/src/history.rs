@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use holdfast_features::read::Reject;
+use holdfast_features::read::{Reject, SnapshotRequest};
 use holdfast_features::snapshot::{self, Snapshot};
 use holdfast_features::{FeatureSpec, FeatureTable, History, RowKey, Timestamp, compute, read};
 use sha2::{Digest, Sha256};
@@ -88,7 +88,19 @@ impl HistorySource {
     /// # Errors
     /// A file that cannot be read, rows that the history cannot answer, and dates after its end.
     pub fn requested(&self, config: &Config, path: &Path) -> Result<Vec<Snapshot>, TrainError> {
-        let requests = read::snapshots_file(path)?;
+        self.resolved(config, path, &read::snapshots_file(path)?)
+    }
+
+    /// The snapshots of the `requests` that the file at `path` holds, in its order.
+    ///
+    /// # Errors
+    /// No requests, requests that the history cannot answer, and dates after its end.
+    pub fn resolved(
+        &self,
+        config: &Config,
+        path: &Path,
+        requests: &[SnapshotRequest],
+    ) -> Result<Vec<Snapshot>, TrainError> {
         if requests.is_empty() {
             return Err(TrainError::NoRows(path.to_owned()));
         }
@@ -96,7 +108,7 @@ impl HistorySource {
             let place = || format!("{}, row {}, column `as_of`:", path.display(), index + 1);
             self.check_date(place, request.as_of)?;
         }
-        snapshot::requested(&self.history, &requests, &config.snapshots)
+        snapshot::requested(&self.history, requests, &config.snapshots)
             .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
     }
 

@@ -11,6 +11,10 @@ use holdfast_train::cli::Cli;
 use holdfast_train::commands::{self, Verdict};
 use holdfast_train::progress::Progress;
 
+/// The system's allocator hands pages back and takes them again all the time: a tenth of the work of a run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match commands::run(&cli.command, now(), since_start, &Progress::on_stderr()) {

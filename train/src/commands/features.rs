@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use holdfast_features::compute::{self, Key};
-use holdfast_features::{FeatureSpec, Role, Timestamp, write};
+use holdfast_features::{FeatureSpec, Role, Timestamp, read, write};
 
 use super::incremental::Incremental;
 use crate::TrainError;
@@ -33,9 +33,14 @@ impl Asked {
         now: Timestamp,
         progress: &Progress,
     ) -> Result<Self, TrainError> {
-        let source = HistorySource::read(history, config, now, progress)?;
-        let snapshots = match &args.snapshots {
-            Some(path) => source.requested(config, path)?,
+        // Side by side: the small tables of a history leave a thread idle.
+        let (source, requests) = rayon::join(
+            || HistorySource::read(history, config, now, progress),
+            || args.snapshots.as_deref().map(|path| (path, read::snapshots_file(path))),
+        );
+        let source = source?;
+        let snapshots = match requests {
+            Some((path, requests)) => source.resolved(config, path, &requests?)?,
             None => source.active_at(config, &args.as_of)?,
         };
         let specs = match args.only.as_slice() {
