@@ -21,6 +21,7 @@ use parquet::file::writer::SerializedRowGroupWriter;
 
 use super::error::ReadError;
 use super::feature_file::specs_of;
+use super::shared::SharedFile;
 use super::source::sha256;
 use crate::history::Text;
 use crate::matrix::{Column, RowKey};
@@ -32,7 +33,7 @@ use crate::time::Timestamp;
 pub struct FeatureRows {
     path: PathBuf,
     /// Kept open: the path may name another file before long.
-    file: File,
+    file: SharedFile,
     metadata: ArrowReaderMetadata,
     specs: Vec<FeatureSpec>,
     keys: Vec<RowKey>,
@@ -55,6 +56,7 @@ impl FeatureRows {
         let options = ArrowReaderOptions::new()
             .with_page_index_policy(PageIndexPolicy::Optional)
             .with_encoding_stats_as_mask(false);
+        let file = SharedFile::new(file).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(broken)?;
         let refuse =
             |message: &str| ReadError::FeatureFile { path: path.to_owned(), message: message.to_owned() };
@@ -190,8 +192,7 @@ impl FeatureRows {
         columns: &[usize],
         rows: Option<&[usize]>,
     ) -> Result<ParquetRecordBatchReader, ReadError> {
-        let file =
-            self.file.try_clone().map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
+        let file = self.file.clone();
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_projection(mask)

@@ -29,6 +29,7 @@ mod labels;
 mod load;
 mod mapping;
 mod prepared;
+mod shared;
 mod short_cuts;
 mod snapshots;
 mod source;
