@@ -175,7 +175,7 @@ fn selection_notes(selection: &Selection) -> Vec<String> {
             })
             .collect();
         notes.push(format!(
-            "Of the candidates the better ones went on: {}, then {} on all rows, boosting as the mean of its bags.",
+            "Of the candidates the better ones went on: {}, then {} judged in full.",
             rungs.join(", "),
             selection.standings.len()
         ));

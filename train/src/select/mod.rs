@@ -153,7 +153,7 @@ pub fn select(
         untried.extend(field.split_off(outcomes.len()));
         let (n_candidates, n_splits) = (field.len(), rung.splits.len());
         passed.push(RungResult { n_candidates, n_splits, n_rows: rung.n_rows });
-        let ranked = each(&mut failed, field, outcomes, |candidate, judged| {
+        let ranked = of_fitted(&mut failed, field, outcomes, |candidate, judged| {
             let margins = rounds::choose(data, folds, &candidate, judged, options.seed).honest;
             Ok((candidate, weighted_log_loss(data, &margins.rows, &margins.margins)))
         })?;
@@ -168,7 +168,7 @@ pub fn select(
         field.iter().map(|candidate| candidate.with_bags(bags(splits, options))).collect();
     let outcomes = fits.of(&field, &all, 1, effort.allowance)?;
     untried.extend(field.split_off(outcomes.len()));
-    let mut finalists = each(&mut failed, field, outcomes, |candidate, judged| {
+    let mut finalists = of_fitted(&mut failed, field, outcomes, |candidate, judged| {
         finalist(data, folds, &candidate, judged, options.seed)
     })?;
     // A stable sort: of equal candidates the one named first wins.
@@ -214,7 +214,7 @@ pub fn select(
 }
 
 /// What `of` makes of every candidate that could be fitted, in order; the others join the `failed`.
-fn each<T: Send>(
+fn of_fitted<T: Send>(
     failed: &mut Vec<(Candidate, FitError)>,
     candidates: Vec<Candidate>,
     outcomes: Vec<Outcome>,

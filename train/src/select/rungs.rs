@@ -174,8 +174,8 @@ mod tests {
         assert_eq!((kept.len(), others.len()), (6, 0));
     }
 
-    /// How many rungs come first for `n_rows` rows of ten features in five folds.
-    fn n_rungs(n_rows: usize, n_candidates: usize) -> Vec<(usize, usize)> {
+    /// Splits and rows of each rung that comes first for `n_rows` rows of ten features in five folds.
+    fn first_rungs(n_rows: usize, n_candidates: usize) -> Vec<(usize, usize)> {
         let specs = (0..10).map(|at| FeatureSpec::prepared(&format!("x{at}"), Kind::Number)).collect();
         let columns = vec![Column::Number(vec![0.0; n_rows]); 10];
         let data = LearningRows {
@@ -200,10 +200,10 @@ mod tests {
 
     #[test]
     fn few_rows_are_not_sampled() {
-        assert_eq!(n_rungs(2_000, 24), []);
-        assert_eq!(n_rungs(10_000, 8), [], "no more than the finalists");
-        assert_eq!(n_rungs(10_000, 24), [(5, 8_000)]);
-        assert_eq!(n_rungs(60_000, 24), [(1, 4_000), (2, 12_000)]);
+        assert_eq!(first_rungs(2_000, 24), []);
+        assert_eq!(first_rungs(10_000, 8), [], "no more than the finalists");
+        assert_eq!(first_rungs(10_000, 24), [(5, 8_000)]);
+        assert_eq!(first_rungs(60_000, 24), [(1, 4_000), (2, 12_000)]);
     }
 
     #[test]
