@@ -63,7 +63,7 @@ fn a_call_allocates_nothing() {
     let stages: Vec<Option<&str>> = rows.iter().map(|row| Some(["adoption", "renewal"][row % 2])).collect();
     let margins: Vec<f64> =
         rows.iter().map(|row| labels[*row] + 2.0 * f64::from(u32::from(row % 2 == 0))).collect();
-    let segments = Segments { feature: 12, of: &stages };
+    let segments = Segments { feature: 12, of: &stages, blocks: &vec![0; stages.len()] };
     let calibration = ladder_by_segment(&margins, &labels, &weights, &groups, segments, 1).unwrap();
     assert!(calibration.segments.is_some());
     let alone = Blend::from(fitted[0].clone());

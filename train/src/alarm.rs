@@ -137,6 +137,7 @@ mod tests {
             labels,
             weights: vec![1.0; N],
             groups: (0..).take(N).collect(),
+            blocks: vec![0; N],
         }
     }
 

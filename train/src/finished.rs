@@ -173,6 +173,7 @@ mod tests {
             labels: vec![0.0, 1.0, 0.0],
             weights: vec![1.0; 3],
             groups: vec![0, 1, 2],
+            blocks: vec![0; 3],
         }
     }
 

@@ -232,6 +232,15 @@ impl Census {
 }
 
 impl HorizonReport {
+    /// Whether the probabilities did better on later rows than the rates known before, summed over the horizons; what
+    /// could not be judged yet is not held against them.
+    #[must_use]
+    pub fn is_better_than_base(&self) -> bool {
+        let differences = self.judged.iter().filter_map(|one| Some(one.log_loss?.value - one.base_log_loss?));
+        let found: Vec<f64> = differences.collect();
+        found.is_empty() || found.iter().sum::<f64>() < 0.0
+    }
+
     /// The figures for the terminal.
     #[must_use]
     pub fn text(&self) -> String {

@@ -149,6 +149,12 @@ fn report(judged: &[JudgedRow]) -> OutcomeReport {
 }
 
 impl OutcomeReport {
+    /// Whether the four probabilities did better on later rows than the rates known before.
+    #[must_use]
+    pub fn is_better_than_base(&self) -> bool {
+        self.log_loss < self.base_log_loss
+    }
+
     /// The figures for the terminal.
     #[must_use]
     pub fn text(&self) -> String {
@@ -180,5 +186,7 @@ mod tests {
         assert_eq!((found.outcomes[2].rows, found.outcomes[1].rows), (2, 0));
         assert!((found.outcomes[0].mean_probability - 0.4).abs() < 1e-12);
         assert!(found.text().contains("churned 40.0 % (33.3 %)"), "{}", found.text());
+        assert!(found.is_better_than_base());
+        assert!(!report(&[row(2, [0.5, 0.2, 0.2, 0.1])]).is_better_than_base());
     }
 }

@@ -123,7 +123,7 @@ pub fn train(
         None => check_snapshots(source, &snapshots, config)?,
     }
     let specs = source.specs(config)?;
-    let rows = HistoryRows::new(source.observe(snapshots, &specs, means.progress)?);
+    let mut rows = HistoryRows::new(source.observe(snapshots, &specs, means.progress)?);
     let judged = match folds {
         Some((named, path)) => Judged::Folds {
             named: NamedFolds::new(&named, &positions, &rows.data.groups),
@@ -137,6 +137,7 @@ pub fn train(
     let candidates = |n_rows: usize| candidates(&training.learners, n_rows, &specs);
     let learnt = match &judged {
         Judged::LaterBlock(roles) => {
+            rows.data.blocks.clone_from(&roles.blocks);
             let candidates = candidates(roles.block.development.len())?;
             later_block(&rows.data, &roles.later_block(), &candidates, means)?
         }
@@ -154,9 +155,17 @@ pub fn train(
         report.lead_time = scorings.as_ref().and_then(Scorings::judge);
         let found = horizons::learn(source, (&specs, question), (roles, &learnt), config, means.progress)?;
         report = report.with_horizons(found.report);
-        hazards = found.model;
+        let is_worse = report.horizons.as_ref().is_some_and(|found| !found.is_better_than_base());
+        hazards = report.served(
+            found.model,
+            is_worse,
+            training.promote,
+            "probabilities of a churn within so many days",
+        );
     }
     let (outcomes, of_outcomes) = outcomes::learn(&rows, &learnt, training.seed, means.progress)?.unzip();
+    let is_worse = of_outcomes.as_ref().is_some_and(|found| !found.is_better_than_base());
+    let outcomes = report.served(outcomes, is_worse, training.promote, "probabilities of the four outcomes");
     report.outcomes = of_outcomes;
     Ok(Trained { rows, judged, positions, learnt, report, specs, question, scorings, hazards, outcomes })
 }

@@ -134,6 +134,7 @@ fn learning_rows(table: &Prepared) -> LearningRows {
         labels: table.labels.clone(),
         weights: vec![1.0; n_rows],
         groups: codes.into_iter().map(|code| u32::try_from(code).unwrap_or(u32::MAX)).collect(),
+        blocks: vec![0; n_rows],
     }
 }
 

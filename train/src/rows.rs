@@ -45,6 +45,8 @@ pub struct Roles {
     pub plan: SelectionPlan,
     /// The splits of the selection.
     pub splits: Vec<Split>,
+    /// For each row the block of time that judges it: rising, the test block last.
+    pub blocks: Vec<u32>,
 }
 
 /// How the learner is chosen on the development rows.
@@ -114,6 +116,7 @@ impl HistoryRows {
             labels: snapshots.iter().map(label).collect(),
             weights: snapshots.iter().map(|snapshot| snapshot.weight).collect(),
             groups: groups.collect(),
+            blocks: vec![0; snapshots.len()],
         };
         let times = times(&snapshots);
         Self { snapshots, data, times }
@@ -184,7 +187,14 @@ impl Roles {
         } else {
             (SelectionPlan::AccountFolds, by_fold(&folds, &block.development))
         };
-        Some(Self { folds, block, plan, splits })
+        let starts: &[Timestamp] = match &plan {
+            SelectionPlan::RollingOrigins(starts) => starts,
+            SelectionPlan::AccountFolds => &[],
+        };
+        let place =
+            |row: &RowTimes| starts.iter().chain([&block.start]).filter(|&&start| start <= row.as_of).count();
+        let blocks = times.iter().map(|row| u32::try_from(place(row)).unwrap_or(u32::MAX)).collect();
+        Some(Self { folds, block, plan, splits, blocks })
     }
 
     /// As the procedure takes them.

@@ -74,6 +74,9 @@ pub struct CalibrationReport {
 pub struct SegmentReport {
     /// Weighted mean log loss (nats) on rows not fitted on, after the deployed rung.
     pub log_loss: f64,
+    /// That of the same rows without offsets; bundles of earlier versions do not say.
+    #[serde(default)]
+    pub log_loss_without: Option<f64>,
     /// Whether that is less than without.
     pub is_deployed: bool,
 }
@@ -117,7 +120,8 @@ pub fn ladder(
     Ok(Calibration { calibrator: report.calibrator, segments: None, interval, report })
 }
 
-/// As [`ladder`], and then offsets by segment where these lower the cross-validated log loss once more.
+/// As [`ladder`], and then offsets by segment where those learnt from some rows lower the log loss of others once more: of
+/// later blocks, or of other groups where there is one block only.
 ///
 /// # Errors
 /// As [`ladder`].
@@ -130,40 +134,103 @@ pub fn ladder_by_segment(
     seed: u64,
 ) -> Result<Calibration, CalibrationError> {
     let mut calibration = ladder(margins, labels, weights, groups, seed)?;
-    if segments.of.len() != margins.len() {
-        let (found, expected) = (segments.of.len(), margins.len());
-        return Err(CalibrationError::Length { what: "segments", found, expected });
+    for (what, found) in [("segments", segments.of.len()), ("blocks", segments.blocks.len())] {
+        if found != margins.len() {
+            return Err(CalibrationError::Length { what, found, expected: margins.len() });
+        }
     }
+    let rows = SegmentRows { margins, labels, weights, groups, segments };
     let rung = calibration.report.deployed;
-    // Offsets are judged on other parts than they are learnt from. Their logits know the judged labels by the few
-    // constants of a rung only.
+    let every: Vec<usize> = (0..margins.len()).collect();
+    // Offsets are learnt from log-odds that know a row's label by the few constants of a rung only.
     let Some(logits) = cross_fitted(rung, margins, labels, weights, groups, seed) else {
         return Ok(calibration);
     };
-    let fit = |rows: &[usize]| {
-        let of = |values: &[f64]| -> Vec<f64> { rows.iter().map(|&row| values[row]).collect() };
-        let groups: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
-        let own: Vec<Option<&str>> = rows.iter().map(|&row| segments.of[row]).collect();
-        let segments = Segments { of: &own, ..segments };
-        // Where none are found, none is a fine answer.
-        SegmentOffsets::fit(&of(&logits), &of(labels), &of(weights), &groups, segments).ok().flatten()
+    let Some(offsets) = rows.offsets(&logits, &every) else { return Ok(calibration) };
+    let judged = if segments.blocks.windows(2).any(|pair| pair[0] != pair[1]) {
+        rows.forward(rung)
+    } else {
+        rows.across_groups(&logits, seed)
     };
-    let every: Vec<usize> = (0..margins.len()).collect();
-    let Some(offsets) = fit(&every) else { return Ok(calibration) };
-    let mut shifted = logits.clone();
-    for part in 0..PARTS {
-        let (out, kept): (Vec<usize>, Vec<usize>) =
-            every.iter().partition(|&&row| part_of(groups[row], seed, PARTS) == part);
-        if let Some(offsets) = fit(&kept) {
-            out.into_iter().for_each(|row| shifted[row] += offsets.of(segments.of[row]));
-        }
-    }
-    let (before, after) = (log_loss(&logits, labels, weights), log_loss(&shifted, labels, weights));
+    let Some((before, after)) = judged else { return Ok(calibration) };
     let is_deployed = after < before;
-    let report = SegmentReport { log_loss: after, is_deployed };
-    calibration.report.segments = Some(report);
+    calibration.report.segments =
+        Some(SegmentReport { log_loss: after, log_loss_without: Some(before), is_deployed });
     calibration.segments = is_deployed.then_some(offsets);
     Ok(calibration)
+}
+
+/// What offsets by segment are learnt from and judged with; one entry a row in each.
+#[derive(Clone, Copy)]
+struct SegmentRows<'a> {
+    margins: &'a [f64],
+    labels: &'a [f64],
+    weights: &'a [f64],
+    groups: &'a [u32],
+    segments: Segments<'a>,
+}
+
+impl SegmentRows<'_> {
+    /// The offsets of the given rows, whose log-odds stand in the same order as all others do. Where none are found,
+    /// none is a fine answer.
+    fn offsets(&self, logits: &[f64], rows: &[usize]) -> Option<SegmentOffsets> {
+        let of: Vec<Option<&str>> = rows.iter().map(|&row| self.segments.of[row]).collect();
+        let groups: Vec<u32> = rows.iter().map(|&row| self.groups[row]).collect();
+        let segments = Segments { of: &of, ..self.segments };
+        let (labels, weights) = (take(self.labels, rows), take(self.weights, rows));
+        SegmentOffsets::fit(&take(logits, rows), &labels, &weights, &groups, segments).ok().flatten()
+    }
+
+    /// Log loss of `judged` without and with offsets.
+    fn losses(&self, judged: &[usize], logits: &[f64], shifted: &[f64]) -> (f64, f64) {
+        let (labels, weights) = (take(self.labels, judged), take(self.weights, judged));
+        let of = |logits: &[f64]| log_loss(&take(logits, judged), &labels, &weights);
+        (of(logits), of(shifted))
+    }
+
+    /// Each block but the first, by the rung and the offsets of all blocks before it; `None` where none can be judged.
+    fn forward(&self, rung: Rung) -> Option<(f64, f64)> {
+        let mut blocks = self.segments.blocks.to_vec();
+        blocks.sort_unstable();
+        blocks.dedup();
+        let (mut logits, mut shifted) = (self.margins.to_vec(), self.margins.to_vec());
+        let mut judged = Vec::new();
+        for &block in &blocks[1..] {
+            let rows_of = |keep: &dyn Fn(u32) -> bool| -> Vec<usize> {
+                (0..self.margins.len()).filter(|&row| keep(self.segments.blocks[row])).collect()
+            };
+            let (earlier, own) = (rows_of(&|other| other < block), rows_of(&|other| other == block));
+            let (labels, weights) = (take(self.labels, &earlier), take(self.weights, &earlier));
+            let Ok(calibrator) = rung.fit(&take(self.margins, &earlier), &labels, &weights) else { continue };
+            let calibrated: Vec<f64> = self.margins.iter().map(|&margin| calibrator.apply(margin)).collect();
+            let offsets = self.offsets(&calibrated, &earlier);
+            for &row in &own {
+                let segment = self.segments.of[row];
+                logits[row] = calibrated[row];
+                shifted[row] = calibrated[row] + offsets.as_ref().map_or(0.0, |offsets| offsets.of(segment));
+            }
+            judged.extend(own);
+        }
+        (!judged.is_empty()).then(|| self.losses(&judged, &logits, &shifted))
+    }
+
+    /// Each of five parts of the groups by the offsets of the others.
+    fn across_groups(&self, logits: &[f64], seed: u64) -> Option<(f64, f64)> {
+        let every: Vec<usize> = (0..logits.len()).collect();
+        let mut shifted = logits.to_vec();
+        for part in 0..PARTS {
+            let (out, kept): (Vec<usize>, Vec<usize>) =
+                every.iter().partition(|&&row| part_of(self.groups[row], seed, PARTS) == part);
+            if let Some(offsets) = self.offsets(logits, &kept) {
+                out.into_iter().for_each(|row| shifted[row] += offsets.of(self.segments.of[row]));
+            }
+        }
+        Some(self.losses(&every, logits, &shifted))
+    }
+}
+
+fn take(values: &[f64], rows: &[usize]) -> Vec<f64> {
+    rows.iter().map(|&row| values[row]).collect()
 }
 
 impl Calibration {

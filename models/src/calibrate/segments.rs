@@ -23,6 +23,9 @@ pub struct Segments<'a> {
     pub feature: usize,
     /// One a row; `None` where it is not known.
     pub of: &'a [Option<&'a str>],
+    /// One a row: the block of time that it lies in, rising. Offsets are deployed where those of earlier blocks helped
+    /// in later ones; where there is one block only, where those of some groups helped others.
+    pub blocks: &'a [u32],
 }
 
 /// Fitted offsets, by the categories of one feature.
@@ -232,7 +235,8 @@ mod tests {
     fn fit(n: u32, shifts: [f64; 4], copies: u32) -> Option<SegmentOffsets> {
         let (logits, labels, groups, of) = rows(n, shifts, copies);
         let weights = vec![1.0; logits.len()];
-        SegmentOffsets::fit(&logits, &labels, &weights, &groups, Segments { feature: 0, of: &of }).unwrap()
+        let segments = Segments { feature: 0, of: &of, blocks: &vec![0; of.len()] };
+        SegmentOffsets::fit(&logits, &labels, &weights, &groups, segments).unwrap()
     }
 
     #[test]
@@ -273,7 +277,7 @@ mod tests {
             *segment = Some(if small { "small" } else { ["a", "b", "c", "d"][row % 4] });
         }
         let weights = vec![1.0; logits.len()];
-        let segments = Segments { feature: 0, of: &of };
+        let segments = Segments { feature: 0, of: &of, blocks: &vec![0; of.len()] };
         let offsets = SegmentOffsets::fit(&logits, &labels, &weights, &groups, segments).unwrap().unwrap();
         assert!(offsets.of(Some("small")) > 0.5, "{offsets:?}");
         let said: f64 = logits.iter().zip(&of).map(|(logit, of)| sigmoid(logit + offsets.of(*of))).sum();

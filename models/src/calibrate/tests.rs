@@ -116,16 +116,22 @@ fn a_thousand_positives_bear_a_spline_where_it_helps() {
 
 /// Margins that are right but for every tenth row, whose segment's log-odds they miss by `off`.
 fn by_segment(off: f64) -> Calibration {
+    by_segment_and_block(|_| off, 1)
+}
+
+/// The same where how far they miss is a matter of the block of time.
+fn by_segment_and_block(off: impl Fn(u32) -> f64, n_blocks: u32) -> Calibration {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let (mut margins, mut labels, mut of) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..10_000 {
+    let blocks: Vec<u32> = (0..10_000).map(|i| i * n_blocks / 10_000).collect();
+    for (i, &block) in blocks.iter().enumerate() {
         let truth = rng.random_range(-4.0..2.0);
         let is_small = i % 10 == 3;
-        margins.push(if is_small { truth - off } else { truth });
+        margins.push(if is_small { truth - off(block) } else { truth });
         labels.push(f64::from(u8::from(rng.random_bool(sigmoid(truth)))));
         of.push(Some(if is_small { "onboarding" } else { "adoption" }));
     }
-    let segments = Segments { feature: 0, of: &of };
+    let segments = Segments { feature: 0, of: &of, blocks: &blocks };
     ladder_by_segment(&margins, &labels, &[1.0; 10_000], &groups(10_000), segments, 1).unwrap()
 }
 
@@ -139,6 +145,18 @@ fn offsets_by_segment_are_deployed_where_a_segment_is_off() {
     assert_eq!(found.logit(0.3, None).to_bits(), found.calibrator.apply(0.3).to_bits());
     let right = by_segment(0.0);
     assert!(right.segments.is_none(), "{:?}", right.report);
+}
+
+#[test]
+fn offsets_by_segment_must_help_in_later_blocks() {
+    let lasting = by_segment_and_block(|_| 1.2, 3);
+    assert!(lasting.segments.is_some(), "{:?}", lasting.report);
+    let cured = by_segment_and_block(|block| if block == 0 { 1.2 } else { 0.0 }, 3);
+    let report = cured.report.segments.unwrap();
+    assert!(!report.is_deployed && cured.segments.is_none(), "{report:?}");
+    assert!(report.log_loss > report.log_loss_without.unwrap() + 1e-3, "{report:?}");
+    // One block whose offset is the mean of these has them.
+    assert!(by_segment_and_block(|_| 0.4, 1).segments.is_some());
 }
 
 #[test]

@@ -177,6 +177,9 @@ async fn one_of_several_models_must_be_chosen() {
     assert_eq!(described.model.unwrap().name, "trial");
     assert_eq!(described.snapshot.unwrap().accounts, 120);
     assert_eq!(described.metrics.len(), 2);
+    assert!(described.calibrated_by_stage);
+    let other = GetModelRequest { name: "churn".to_owned(), version: "1".to_owned() };
+    assert!(!models(&running).await.get_model(other).await.unwrap().into_inner().calibrated_by_stage);
     let named: Vec<_> = described.features.iter().map(|feature| feature.name.as_str()).collect();
     assert!(named.contains(&"events_28d") && named.contains(&"legal_hold"), "{named:?}");
     stop(running).await;

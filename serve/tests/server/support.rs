@@ -10,7 +10,7 @@ use holdfast_features::{
 };
 use holdfast_models::artifact::FORMAT;
 use holdfast_models::benchmark::SEGMENT_COLUMN;
-use holdfast_models::calibrate::ladder;
+use holdfast_models::calibrate::{CalibrationReport, SegmentReport, ladder};
 use holdfast_models::explain::choose_background;
 use holdfast_models::horizon::{self, Decisions, Followed, HorizonRows, Situation};
 use holdfast_models::outcome;
@@ -203,6 +203,9 @@ fn bundle(table: &FeatureTable, seed: u64) -> Bundle {
     let groups: Vec<u32> = (0..).take(rows.len()).collect();
     let calibration = ladder(&fitted.margins(table, &rows), &labels, &weights, &groups, seed).unwrap();
     let model = ChurnModel::new(fitted, &calibration, table, &choose_background(&rows, seed)).unwrap();
+    // The second business says that offsets by stage are part of its model.
+    let offsets = SegmentReport { log_loss: 0.3, log_loss_without: Some(0.31), is_deployed: true };
+    let segments = (seed == 2).then_some(offsets);
     let manifest = Manifest {
         name: String::new(),
         version: String::new(),
@@ -216,7 +219,7 @@ fn bundle(table: &FeatureTable, seed: u64) -> Bundle {
             renewals: None,
             rolling: None,
         },
-        calibration: calibration.report,
+        calibration: CalibrationReport { segments, ..calibration.report },
         metrics: serde_json::json!({"auc": 0.5, "calibration": {"slope": 1.0}}),
         provenance: Provenance {
             kind: ProvenanceKind::History,

@@ -29,19 +29,33 @@ pub(super) fn section(report: Option<&HorizonReport>) -> Markup {
                     figure {
                         h3 { "Said and happened" }
                         (chart(&report.groups))
-                        figcaption {
+                    }
+                    div.words {
+                        p {
                             "Lines: mean probability of each group of later rows. Dots: the share that had churned "
                             "by then (Aalen–Johansen, each row for as long as it was followed)."
                         }
+                        (learnt(report))
                     }
-                    div { (table(&report.judged)) }
                 }
+                (table(&report.judged))
             }
-            p.words.after {
-                "Learnt from " (count(report.rows)) " rows, " (count(report.churned)) " of which churned within 180 "
-                "days, in " (count(report.person_periods)) " periods of 30 days; calibration of the hazards: "
-                strong { (report.calibration) } ". “Base” gives every row the rate that was known before; “renewal "
-                "model” takes the probability of the account’s own question for that of the horizon."
+            @if report.judged.is_empty() { div.words { (learnt(report)) } }
+        }
+    }
+}
+
+fn learnt(report: &HorizonReport) -> Markup {
+    html! {
+        p {
+            "Learnt from " (count(report.rows)) " rows, " (count(report.churned)) " of which churned within 180 days, in "
+            (count(report.person_periods)) " periods of 30 days; calibration of the hazards: "
+            strong { (report.calibration) } "."
+        }
+        @if !report.judged.is_empty() {
+            p {
+                "In the table, “base” gives every row the rate that was known before; “renewal model” takes the "
+                "probability of the account’s own question for that of the horizon."
             }
         }
     }

@@ -21,6 +21,7 @@ use holdfast_features::{Dimension, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{Difference, Evaluation, SegmentEvaluation};
+use crate::gate::Promote;
 use crate::horizons::HorizonReport;
 use crate::outcomes::OutcomeReport;
 use crate::scorings::LeadTimes;
@@ -92,6 +93,23 @@ impl Report {
             Err(why) => self.notes.push(format!("No probabilities within 30 to 180 days: {why}.")),
         }
         self
+    }
+
+    /// The `part` of a bundle, unless it `is_worse` on later rows than the rates known before: then a warning says so
+    /// and nobody is given it, as with the churn model itself.
+    #[must_use]
+    pub fn served<T>(&mut self, part: Option<T>, is_worse: bool, promote: Promote, what: &str) -> Option<T> {
+        if part.is_none() || !is_worse {
+            return part;
+        }
+        let fate = match promote {
+            Promote::WhenBetter => "They are left out of the bundle",
+            Promote::Always => "They are published all the same, as the configuration asks",
+        };
+        self.warnings.push(format!(
+            "On later rows the {what} have no lower log loss than the rates known before. {fate}."
+        ));
+        part.filter(|_| promote == Promote::Always)
     }
 }
 

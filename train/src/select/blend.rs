@@ -121,6 +121,7 @@ mod tests {
             labels,
             weights: vec![1.0; N],
             groups: (0..).take(N).collect(),
+            blocks: vec![0; N],
         };
         let folds: Vec<usize> = (0..N).map(|row| row % 5).collect();
         let candidate = Candidate::Logistic(logistic::Params::default().check().unwrap());

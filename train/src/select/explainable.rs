@@ -105,6 +105,7 @@ mod tests {
             labels: vec![0.0; n],
             weights: vec![1.0; n],
             groups,
+            blocks: vec![0; n],
         }
     }
 

@@ -97,6 +97,7 @@ mod tests {
             labels,
             weights: vec![1.0; n],
             groups: (0..).take(n).collect(),
+            blocks: vec![0; n],
         }
     }
 

@@ -183,6 +183,7 @@ mod tests {
             labels: (0..n_rows).map(|row| f64::from(u8::from(row % 7 == 0))).collect(),
             weights: vec![1.0; n_rows],
             groups: (0..).take(n_rows).collect(),
+            blocks: vec![0; n_rows],
         };
         let folds: Vec<usize> = (0..n_rows).map(|row| row % 5).collect();
         let splits = by_fold(&folds, &(0..n_rows).collect::<Vec<_>>());

@@ -110,6 +110,7 @@ fn doubled(observed: Observed, truth: &[f64], folds: &[usize]) -> (LearningRows,
         weights: [weight(true), weight(false)].concat(),
         groups: twice.iter().map(|&row| data.groups[row]).collect(),
         table: data.table.take(&twice),
+        blocks: vec![0; 2 * n_rows],
     };
     (rows, twice.iter().map(|&row| folds[row]).collect())
 }
