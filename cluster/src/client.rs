@@ -224,9 +224,7 @@ fn keys(history: &History, asked: Asked, config: &SnapshotConfig) -> Result<Vec<
     if snapshots.is_empty() {
         return Err(ClusterError::NothingAsked);
     }
-    let mut keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
-    keys.sort_by(|a, b| (&a.account_id, a.as_of).cmp(&(&b.account_id, b.as_of)));
-    Ok(keys)
+    Ok(snapshots.iter().map(Key::from).collect())
 }
 
 /// The rows asked for as a Parquet file.

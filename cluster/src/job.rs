@@ -98,11 +98,14 @@ impl Job {
 
     /// How the history is read. What the history as a whole has decided already is given.
     pub(crate) fn history_config(&self) -> Result<HistoryConfig, JobError> {
+        let mut config = Settings::parse("the configuration", &self.config)?.history;
+        // Columns to be passed over are not sent.
+        config.tables.values_mut().for_each(|table| table.ignore.clear());
         Ok(HistoryConfig {
             now: self.now.map(Timestamp),
             until: self.until.map(Timestamp),
             with_hashes: false,
-            ..Settings::parse("the configuration", &self.config)?.history
+            ..config
         })
     }
 

@@ -76,6 +76,15 @@ impl Location {
             return Err(unusable("no table of a history is there, such as subscriptions.parquet".to_owned()));
         }
         files.sort_by(|a, b| (a.table, &a.url).cmp(&(b.table, &b.url)));
+        // As on one machine: read twice, its rows would count twice.
+        let folder = |file: &TableFile| file.url.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        if let Some(pair) = files
+            .windows(2)
+            .find(|pair| pair[0].table == pair[1].table && folder(&pair[0]) != folder(&pair[1]))
+        {
+            let places = format!("{}, {}", pair[0].url, pair[1].url);
+            return Err(unusable(format!("`{}` is there twice: {places}; keep one", pair[0].table)));
+        }
         Ok(files)
     }
 

@@ -232,12 +232,15 @@ impl Census {
 }
 
 impl HorizonReport {
-    /// Whether the probabilities did better on later rows than the rates known before, summed over the horizons; what
+    /// Whether the probabilities did better on later rows than the rates known before, over all rows of all horizons; what
     /// could not be judged yet is not held against them.
     #[must_use]
     pub fn is_better_than_base(&self) -> bool {
-        let differences = self.judged.iter().filter_map(|one| Some(one.log_loss?.value - one.base_log_loss?));
-        let found: Vec<f64> = differences.collect();
+        let sum = |one: &HorizonEvaluation| {
+            let rows = f64::from(u32::try_from(one.rows).unwrap_or(u32::MAX));
+            Some(rows * (one.log_loss?.value - one.base_log_loss?))
+        };
+        let found: Vec<f64> = self.judged.iter().filter_map(sum).collect();
         found.is_empty() || found.iter().sum::<f64>() < 0.0
     }
 

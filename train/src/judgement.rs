@@ -115,7 +115,7 @@ pub fn context(
         title: format!("Renewal risk: {}", source.name),
         outcome,
         subjects: "accounts".to_owned(),
-        data: data_summary(source, rows, renewals),
+        data: data_summary(source, rows, &judged.taking_part(rows), renewals),
         protocol: match judged {
             Judged::LaterBlock(roles) => protocol(rows, roles, learnt, config),
             Judged::Folds { named, source } => folds_protocol(rows, named, source, learnt, config),
@@ -127,10 +127,24 @@ pub fn context(
     })
 }
 
-fn data_summary(source: &HistorySource, rows: &HistoryRows, renewals: Renewals) -> DataSummary {
+impl Judged {
+    /// The rows that are learnt from or judged, ascending: all, or those that the file names.
+    #[must_use]
+    pub fn taking_part(&self, rows: &HistoryRows) -> Vec<usize> {
+        match self {
+            Self::LaterBlock(_) => (0..rows.data.labels.len()).collect(),
+            Self::Folds { named, .. } => named.rows.clone(),
+        }
+    }
+}
+
+fn data_summary(
+    source: &HistorySource,
+    rows: &HistoryRows,
+    taking_part: &[usize],
+    renewals: Renewals,
+) -> DataSummary {
     let tables = source.history.tables.iter();
-    let weights: f64 = rows.data.weights.iter().sum();
-    let churned: f64 = rows.data.weights.iter().zip(&rows.data.labels).map(|(w, label)| w * label).sum();
     DataSummary {
         first: tables.clone().filter_map(|table| table.first).min(),
         last: Some(source.until),
@@ -144,10 +158,10 @@ fn data_summary(source: &HistorySource, rows: &HistoryRows, renewals: Renewals) 
             })
             .collect(),
         accounts: source.history.accounts.len(),
-        snapshots: rows.snapshots.len(),
+        snapshots: taking_part.len(),
         decided: renewals.decided,
         open: renewals.open,
-        base_rate: churned / weights,
+        base_rate: rows.base_rates(taking_part).all,
         feature_groups: feature_groups(&source.history, rows.data.table.specs()),
     }
 }

@@ -31,6 +31,9 @@ pub struct OutcomeReport {
     pub log_loss: f64,
     /// That of the rates of the rows learnt from, given to every row.
     pub base_log_loss: f64,
+    /// That of the churn model's probability, what it leaves shared out by the rates of the rows learnt from that stayed.
+    #[serde(default)]
+    pub constant_log_loss: f64,
     /// One for each outcome: churned, contracted, renewed, expanded.
     pub outcomes: Vec<OutcomeFigures>,
 }
@@ -58,13 +61,25 @@ struct JudgedRow {
     base: [f64; 4],
 }
 
-/// The model of all rows, and how one learnt for each judging fold did on the judged rows; `None` where outcomes other
+impl JudgedRow {
+    /// The churn model's probability, and constant shares of what it leaves.
+    fn constant(&self) -> [f64; 4] {
+        let [churned, ..] = self.probabilities;
+        let stayed = 1.0 - self.base[0];
+        let [_, shares @ ..] = self.base.map(|rate| if stayed > 0.0 { rate / stayed } else { 0.0 });
+        let [contracted, renewed, expanded] = shares.map(|share| (1.0 - churned) * share);
+        [churned, contracted, renewed, expanded]
+    }
+}
+
+/// The model of `all` rows that take part, and how one learnt for each judging fold did on the judged rows; `None` where outcomes other
 /// than churn are not known or too rare.
 ///
 /// # Errors
 /// What the learner says of rows that it cannot fit.
 pub fn learn(
     rows: &HistoryRows,
+    all: &[usize],
     learnt: &Learnt,
     seed: u64,
     progress: &Progress,
@@ -77,8 +92,7 @@ pub fn learn(
         outcome::fit(&candidate, &rows.data.training(train), &outcomes, seed)
             .map_err(|source: FitError| TrainError::Fit { candidate: candidate.describe(), source })
     };
-    let all: Vec<usize> = (0..outcomes.len()).collect();
-    let Some(model) = fit(&all)? else { return Ok(None) };
+    let Some(model) = fit(all)? else { return Ok(None) };
     let tested = &learnt.tested;
     let fitted: Vec<Option<OutcomeModel>> =
         tested.splits.par_iter().map(|split| fit(&split.train)).collect::<Result<_, _>>()?;
@@ -118,7 +132,7 @@ fn judged(
 
 fn report(judged: &[JudgedRow]) -> OutcomeReport {
     let total: f64 = judged.iter().map(|row| row.weight).sum();
-    let loss = |of: fn(&JudgedRow) -> &[f64; 4]| {
+    let loss = |of: fn(&JudgedRow) -> [f64; 4]| {
         // A probability of 0 for what came would be an infinite loss: one in a million is the least, as elsewhere.
         let of_row = |row: &JudgedRow| -row.weight * of(row)[row.outcome].max(1e-6).ln();
         judged.iter().map(of_row).sum::<f64>() / total
@@ -142,17 +156,19 @@ fn report(judged: &[JudgedRow]) -> OutcomeReport {
     };
     OutcomeReport {
         rows: judged.len(),
-        log_loss: loss(|row| &row.probabilities),
-        base_log_loss: loss(|row| &row.base),
+        log_loss: loss(|row| row.probabilities),
+        base_log_loss: loss(|row| row.base),
+        constant_log_loss: loss(JudgedRow::constant),
         outcomes: ORDER.iter().enumerate().map(figures).collect(),
     }
 }
 
 impl OutcomeReport {
-    /// Whether the four probabilities did better on later rows than the rates known before.
+    /// Whether sharing out what the churn probability leaves by an account's features did better on rows not learnt from
+    /// than constant shares.
     #[must_use]
-    pub fn is_better_than_base(&self) -> bool {
-        self.log_loss < self.base_log_loss
+    pub fn is_better_than_constant(&self) -> bool {
+        self.log_loss < self.constant_log_loss
     }
 
     /// The figures for the terminal.
@@ -162,9 +178,11 @@ impl OutcomeReport {
             format!("{} {:.1} % ({:.1} %)", one.outcome, 100.0 * one.mean_probability, 100.0 * one.observed)
         });
         format!(
-            "Four outcomes of a decision, predicted (observed): {}; log loss {:.4}, base rates {:.4}\n",
+            "Four outcomes of a decision, predicted (observed): {}; log loss {:.4}, constant shares of those who stay \
+             {:.4}, base rates {:.4}\n",
             shares.collect::<Vec<_>>().join(", "),
             self.log_loss,
+            self.constant_log_loss,
             self.base_log_loss
         )
     }
@@ -186,7 +204,12 @@ mod tests {
         assert_eq!((found.outcomes[2].rows, found.outcomes[1].rows), (2, 0));
         assert!((found.outcomes[0].mean_probability - 0.4).abs() < 1e-12);
         assert!(found.text().contains("churned 40.0 % (33.3 %)"), "{}", found.text());
-        assert!(found.is_better_than_base());
-        assert!(!report(&[row(2, [0.5, 0.2, 0.2, 0.1])]).is_better_than_base());
+        // Of what is left a third goes to each of the other three.
+        let constant = -(0.5_f64.ln() + 0.3_f64.ln() + (0.4_f64 / 3.0).ln()) / 3.0;
+        assert!((found.constant_log_loss - constant).abs() < 1e-12);
+        assert!(found.is_better_than_constant());
+        // Churn is foretold better than by its rate, what is left is shared out worse.
+        let poor = report(&[row(2, [0.05, 0.4, 0.15, 0.4])]);
+        assert!(!poor.is_better_than_constant());
     }
 }

@@ -49,9 +49,9 @@ pub struct Trained {
     pub question: Question,
     /// The later block scored every month; `None` where no renewal is in force.
     pub scorings: Option<Scorings>,
-    /// When accounts churn, where the data say.
+    /// When accounts churn, where the data say and it helps on later rows.
     pub hazards: Option<HorizonModel>,
-    /// How accounts go on that stay, where the data say.
+    /// How accounts go on that stay, where the data say and it helps on later rows.
     pub outcomes: Option<OutcomeModel>,
 }
 
@@ -91,6 +91,10 @@ pub fn run(args: &RunArgs, now: Timestamp, clock: Clock, progress: &Progress) ->
     let published = trained.publish(&source, &config, to, progress)?;
     Ok(Run { text: text + &published.text(), published })
 }
+
+const HAZARDS_ARE_WORSE: &str = "The probabilities of a churn within so many days have no lower log loss on later rows than the rates known before.";
+const OUTCOMES_ARE_WORSE: &str = "The probabilities of the other outcomes share out what the churn probability leaves no better by \
+                                  an account's features than in constant shares.";
 
 /// Rows and folds of the caller's own.
 #[derive(Debug, Clone, Copy, Default)]
@@ -156,16 +160,13 @@ pub fn train(
         let found = horizons::learn(source, (&specs, question), (roles, &learnt), config, means.progress)?;
         report = report.with_horizons(found.report);
         let is_worse = report.horizons.as_ref().is_some_and(|found| !found.is_better_than_base());
-        hazards = report.served(
-            found.model,
-            is_worse,
-            training.promote,
-            "probabilities of a churn within so many days",
-        );
+        hazards = report.served(found.model, is_worse.then_some(HAZARDS_ARE_WORSE), training.promote);
     }
-    let (outcomes, of_outcomes) = outcomes::learn(&rows, &learnt, training.seed, means.progress)?.unzip();
-    let is_worse = of_outcomes.as_ref().is_some_and(|found| !found.is_better_than_base());
-    let outcomes = report.served(outcomes, is_worse, training.promote, "probabilities of the four outcomes");
+    let all = judged.taking_part(&rows);
+    let (outcomes, of_outcomes) =
+        outcomes::learn(&rows, &all, &learnt, training.seed, means.progress)?.unzip();
+    let is_worse = of_outcomes.as_ref().is_some_and(|found| !found.is_better_than_constant());
+    let outcomes = report.served(outcomes, is_worse.then_some(OUTCOMES_ARE_WORSE), training.promote);
     report.outcomes = of_outcomes;
     Ok(Trained { rows, judged, positions, learnt, report, specs, question, scorings, hazards, outcomes })
 }
@@ -195,8 +196,8 @@ impl Trained {
         to: Destination<'_>,
         progress: &Progress,
     ) -> Result<PublishedModel, TrainError> {
-        let Self { rows, learnt, report, specs, question, hazards, outcomes, .. } = self;
-        let all: Vec<usize> = (0..rows.data.labels.len()).collect();
+        let Self { rows, judged, learnt, report, specs, question, hazards, outcomes, .. } = self;
+        let all = judged.taking_part(&rows);
         let today = source.observe(source.recent(config), &specs, progress)?;
         publish(Publication {
             registry: to.registry,
@@ -209,7 +210,7 @@ impl Trained {
             horizons: hazards,
             outcomes,
             question: Some(question),
-            base_rates: rows.base_rates(),
+            base_rates: rows.base_rates(&all),
             provenance: provenance(source, &rows, config),
             features: Some((&today.keys(), &today.table)),
             rejects: &source.rejects,

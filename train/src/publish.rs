@@ -39,9 +39,9 @@ pub struct Publication<'a> {
     pub calibration: &'a Calibration,
     /// Where values stand among the rows learnt from.
     pub benchmarks: Benchmarks,
-    /// When accounts churn, where the data say.
+    /// When accounts churn, where the data say and it helps on later rows.
     pub horizons: Option<HorizonModel>,
-    /// How accounts go on that stay, where the data say.
+    /// How accounts go on that stay, where the data say and it helps on later rows.
     pub outcomes: Option<OutcomeModel>,
     /// The winning candidate, in words.
     pub candidate: String,

@@ -19,6 +19,8 @@ use crate::split::{
 /// Rolling origins need this many churned rows in the training part of each split and among all judged rows;
 /// with fewer, a split says more about luck than about learners.
 const MIN_TRAINING_POSITIVES: usize = 20;
+/// Blocks of time that calibration tells apart before the test block.
+const BLOCKS: usize = 3;
 const MIN_JUDGED_POSITIVES: usize = 50;
 /// Churns known before the first origin: the account fold left out may hold many of them.
 const MIN_KNOWN_POSITIVES: usize = 2 * MIN_TRAINING_POSITIVES;
@@ -140,11 +142,12 @@ impl HistoryRows {
         self.data.weights.windows(2).any(|pair| pair[0] < pair[1] || pair[1] < pair[0])
     }
 
-    /// The weighted churn rates, over all rows and by what was asked.
+    /// The weighted churn rates of the given rows, over all of them and by what was asked.
     #[must_use]
-    pub fn base_rates(&self) -> BaseRates {
+    pub fn base_rates(&self, rows: &[usize]) -> BaseRates {
         let rate = |keep: &dyn Fn(&Snapshot) -> bool| {
-            let kept = self.snapshots.iter().zip(&self.data.labels).filter(|(snapshot, _)| keep(snapshot));
+            let of_row = |&row: &usize| (&self.snapshots[row], self.data.labels[row]);
+            let kept = rows.iter().map(of_row).filter(|(snapshot, _)| keep(snapshot));
             let (churned, all) = kept.fold((0.0, 0.0), |(churned, all), (snapshot, label)| {
                 (churned + snapshot.weight * label, all + snapshot.weight)
             });
@@ -169,6 +172,14 @@ fn times(snapshots: &[Snapshot]) -> Vec<RowTimes> {
         .collect()
 }
 
+/// The block of time of a row: at most [`BLOCKS`] of those that choose, however many origins they begin at, then the test
+/// block's.
+fn time_block(starts: &[Timestamp], test: Timestamp, as_of: Timestamp) -> u32 {
+    let begun = starts.iter().filter(|&&start| start <= as_of).count();
+    let of_choosing = (begun * BLOCKS).div_ceil(starts.len().max(1));
+    u32::try_from(of_choosing).unwrap_or(u32::MAX) + u32::from(test <= as_of)
+}
+
 impl Roles {
     /// Deals out the roles of labelled snapshots; `None` where no date leaves enough of both classes before it and
     /// some of both after it.
@@ -191,9 +202,7 @@ impl Roles {
             SelectionPlan::RollingOrigins(starts) => starts,
             SelectionPlan::AccountFolds => &[],
         };
-        let place =
-            |row: &RowTimes| starts.iter().chain([&block.start]).filter(|&&start| start <= row.as_of).count();
-        let blocks = times.iter().map(|row| u32::try_from(place(row)).unwrap_or(u32::MAX)).collect();
+        let blocks = times.iter().map(|row| time_block(starts, block.start, row.as_of)).collect();
         Some(Self { folds, block, plan, splits, blocks })
     }
 
@@ -219,5 +228,22 @@ mod tests {
         let found = NamedFolds::new(&[(0, 3), (2, 4), (3, 4)], &[1, 3, 0], &[7, 8, 8]);
         assert_eq!((found.rows, found.folds), (vec![1, 2], vec![0, 4, 3]));
         assert_eq!((found.n_open, found.n_parted), (1, 1));
+    }
+
+    #[test]
+    fn blocks_of_time_are_three_and_the_test_block_at_most() {
+        let days = |n: i64| -> Vec<Timestamp> { (1..=n).map(|day| Timestamp(0).plus_days(day)).collect() };
+        let blocks = |origins: i64| {
+            let starts = days(origins);
+            let test = Timestamp(0).plus_days(origins + 1);
+            (0..=origins + 1)
+                .map(|day| time_block(&starts, test, Timestamp(0).plus_days(day)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(blocks(3), [0, 1, 2, 3, 4]);
+        assert_eq!(blocks(6), [0, 1, 1, 2, 2, 3, 3, 4]);
+        assert_eq!(blocks(2), [0, 2, 3, 4]);
+        assert_eq!(time_block(&[], Timestamp(0).plus_days(1), Timestamp(0)), 0);
+        assert_eq!(time_block(&[], Timestamp(0), Timestamp(0)), 1);
     }
 }

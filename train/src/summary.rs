@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_features::{Column, Dimension};
-use holdfast_models::calibrate::Rung;
+use holdfast_models::calibrate::{Rung, SegmentReport};
 use holdfast_models::probability::{log_loss, logit};
 use holdfast_models::{Calibration, Candidate, ChurnModel};
 
@@ -247,8 +247,13 @@ fn calibration(calibration: &Calibration) -> CalibrationSummary {
         },
         positives: report.positives,
         log_loss_before: loss_of(Rung::Identity),
-        log_loss_after: offsets.map(|offsets| offsets.log_loss).or_else(|| loss_of(report.deployed)),
+        log_loss_after: loss_of(report.deployed),
         reason: match offsets {
+            // Judged on fewer rows than the rungs: those later than some.
+            Some(SegmentReport { log_loss, log_loss_without: Some(without), .. }) => format!(
+                "{reason} Offsets by {SEGMENT} then lowered that of rows later than those they were learnt from, from \
+                 {without:.4} to {log_loss:.4}."
+            ),
             Some(_) => format!("{reason} Offsets by {SEGMENT} lowered it once more."),
             None => reason,
         },

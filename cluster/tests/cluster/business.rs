@@ -65,8 +65,7 @@ pub(crate) fn embedded(folder: &Path) -> (Vec<RowKey>, FeatureTable) {
     let snapshots = AS_OF.iter().flat_map(|as_of| {
         snapshot::open(&history, Timestamp::parse(as_of).unwrap(), &SnapshotConfig::default())
     });
-    let mut keys: Vec<Key> = snapshots.map(|snapshot| Key::from(&snapshot)).collect();
-    keys.sort_by(|a, b| (&a.account_id, a.as_of).cmp(&(&b.account_id, b.as_of)));
+    let keys: Vec<Key> = snapshots.map(|snapshot| Key::from(&snapshot)).collect();
     let table = compute::table(&history, &keys, &specs).unwrap();
     (keys.iter().map(RowKey::from).collect(), table)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use super::plan::Plan;
@@ -199,6 +199,45 @@ pub(super) fn merged(core: &AccountFacts, packed: AccountFacts) -> AccountFacts 
     }
 }
 
+/// Results a thread may be ahead of the one that is to be committed next.
+const AHEAD: usize = 4;
+
+/// Holds back whoever is too far ahead of what is committed.
+struct Gate {
+    committed: Mutex<usize>,
+    moved: Condvar,
+    ahead: usize,
+}
+
+impl Gate {
+    fn wait(&self, index: usize) {
+        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        while index >= committed.saturating_add(self.ahead) {
+            committed = self.moved.wait(committed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn reach(&self, index: usize) {
+        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        *committed = index.max(*committed);
+        self.moved.notify_all();
+    }
+}
+
+/// Lets everybody through when the committing ends, or a thread in a panic: nobody waits for what will not come.
+struct Opens<'a> {
+    gate: &'a Gate,
+    only_in_panic: bool,
+}
+
+impl Drop for Opens<'_> {
+    fn drop(&mut self) {
+        if !self.only_in_panic || thread::panicking() {
+            self.gate.reach(usize::MAX);
+        }
+    }
+}
+
 /// Works on all of `0..n` on all threads and commits each result on this one, in order. Threads run ahead of the
 /// slowest by a few results only, so that memory stays bounded.
 pub(crate) fn in_order<T: Send, E: Send>(
@@ -211,13 +250,17 @@ pub(crate) fn in_order<T: Send, E: Send>(
         return (0..n).try_for_each(|index| commit(work(index)?));
     }
     let next = AtomicUsize::new(0);
+    let gate = Gate { committed: Mutex::new(0), moved: Condvar::new(), ahead: AHEAD * n_threads };
     thread::scope(|scope| {
+        let _opens = Opens { gate: &gate, only_in_panic: false };
         let (sender, receiver) = mpsc::sync_channel(n_threads);
         for _ in 0..n_threads {
-            let (sender, next, work) = (sender.clone(), &next, &work);
+            let (sender, next, work, gate) = (sender.clone(), &next, &work, &gate);
             scope.spawn(move || {
+                let _opens = Opens { gate, only_in_panic: true };
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
+                    gate.wait(index);
                     // A closed channel means that an earlier result failed.
                     if index >= n || sender.send((index, work(index))).is_err() {
                         break;
@@ -233,8 +276,48 @@ pub(crate) fn in_order<T: Send, E: Send>(
             while let Some(result) = waiting.remove(&committed) {
                 commit(result?)?;
                 committed += 1;
+                gate.reach(committed);
             }
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nobody_runs_far_ahead_and_all_is_committed_in_order() {
+        let furthest = AtomicUsize::new(0);
+        let work = |index: usize| {
+            furthest.fetch_max(index, Ordering::SeqCst);
+            if index == 0 {
+                thread::sleep(Duration::from_millis(200));
+                return Ok((index, furthest.load(Ordering::SeqCst)));
+            }
+            Ok::<_, ()>((index, 0))
+        };
+        let mut committed = Vec::new();
+        let mut at_first = 0;
+        let n = 1_000;
+        in_order(n, work, |(index, reached)| {
+            at_first = at_first.max(reached);
+            committed.push(index);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(committed, (0..n).collect::<Vec<_>>());
+        assert!(at_first < AHEAD * rayon::current_num_threads().max(1), "{at_first}");
+    }
+
+    #[test]
+    fn a_failure_ends_the_work_and_its_waiting() {
+        let result = in_order(1_000, |index| if index == 3 { Err(index) } else { Ok(index) }, |_| Ok(()));
+        assert_eq!(result, Err(3));
+        let refused = in_order(1_000, Ok, |index| if index == 5 { Err(index) } else { Ok(()) });
+        assert_eq!(refused, Err(5));
+    }
 }

@@ -234,7 +234,7 @@ fn valued(usage: &UsageWindow<'_>, ages: std::ops::Range<usize>) -> f64 {
 }
 
 fn is_new(first: Timestamp, usage: &UsageWindow<'_>) -> bool {
-    first >= usage.as_of.plus_days(-28)
+    first >= usage.until.plus_days(-28)
 }
 
 /// Least-squares slope of the weekly sums, oldest first, over their mean.
@@ -255,7 +255,7 @@ fn volatility(usage: &UsageWindow<'_>) -> f64 {
 /// The longest stretch of days with (`used`) or without use, from the first use, at most 90 days back.
 fn longest(usage: &UsageWindow<'_>, used: bool) -> f64 {
     let (mut longest, mut current) = (0_usize, 0_usize);
-    for age in (0..90).filter(|&age| usage.first < usage.as_of.plus_days(-age)) {
+    for age in (0..90).filter(|&age| usage.first < usage.until.plus_days(-age)) {
         let active = usize::try_from(age).is_ok_and(|age| usage.count.at(age) > 0.0);
         current = if active == used { current + 1 } else { 0 };
         longest = longest.max(current);

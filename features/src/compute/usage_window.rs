@@ -38,6 +38,8 @@ pub(super) struct NamedUse<'a> {
 #[derive(Debug)]
 pub(super) struct UsageWindow<'a> {
     pub(super) as_of: Timestamp,
+    /// The end of the last day of the grids: the observation itself, or its midnight where only days are told.
+    pub(super) until: Timestamp,
     pub(super) count: Daily<'a>,
     pub(super) value: Daily<'a>,
     /// By [`Channel`], in its order.
@@ -294,6 +296,7 @@ impl UsageSweep {
         let days = |grid| self.days(grid, edge);
         Some(UsageWindow {
             as_of,
+            until: Timestamp(as_of.day() * DAY + self.phase),
             count: days(&self.count),
             value: days(&self.value),
             channels: self.channels.each_ref().map(|grid| days(grid)),

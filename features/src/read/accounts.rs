@@ -70,12 +70,11 @@ impl Aliases {
     /// Says that `alias` in `table`, or in every table where that is `None`, means `account_id`.
     pub(super) fn add(&mut self, alias: Text, table: Option<Text>, account_id: Text) -> Result<(), Reason> {
         let table = table.unwrap_or_default();
-        match self.0.insert((table, alias), account_id.clone()) {
-            Some(earlier) if earlier != account_id => {
-                Err(Reason::AliasTwice(earlier.to_string(), account_id.to_string()))
-            }
-            _ => Ok(()),
+        let earlier = self.0.entry((table, alias)).or_insert_with(|| account_id.clone());
+        if *earlier == account_id {
+            return Ok(());
         }
+        Err(Reason::AliasTwice(earlier.to_string(), account_id.to_string()))
     }
 
     /// The account that `id` means in `table`.

@@ -146,8 +146,14 @@ impl Batch {
         past.chain(visible).filter(|time| now.is_none_or(|now| *time <= now)).max()
     }
 
-    /// Everything wrong with the rows beyond the types of their cells; `seen` holds the ids of earlier rows.
-    pub(super) fn check(&self, present: Option<Present>, seen: &mut SeenIds) -> Vec<BadRow> {
+    /// Everything wrong with the rows beyond the types of their cells, which are wrong in the `unreadable` rows; `seen`
+    /// holds the ids of earlier rows that are good.
+    pub(super) fn check(
+        &self,
+        present: Option<Present>,
+        seen: &mut SeenIds,
+        unreadable: &HashSet<usize>,
+    ) -> Vec<BadRow> {
         let mut bad = Vec::new();
         for (index, column) in self.schema.columns.iter().enumerate() {
             let Some(typed) = &self.columns[index] else { continue };
@@ -173,7 +179,7 @@ impl Batch {
         self.check_groups(&mut bad);
         self.check_order(&mut bad);
         self.check_nps(&mut bad);
-        self.check_unique(seen, &mut bad);
+        self.check_unique(seen, unreadable, &mut bad);
         bad
     }
 
@@ -236,10 +242,13 @@ impl Batch {
         }
     }
 
-    fn check_unique(&self, seen: &mut SeenIds, bad: &mut Vec<BadRow>) {
+    fn check_unique(&self, seen: &mut SeenIds, unreadable: &HashSet<usize>, bad: &mut Vec<BadRow>) {
         let Some(index) = self.schema.unique.and_then(|name| self.position(name)) else { return };
         let Some(Typed::Text(ids)) = &self.columns[index] else { return };
-        for (row, id) in ids.iter().enumerate() {
+        // A row that falls for another reason leaves its id to the row that corrects it.
+        let is_bad: HashSet<usize> =
+            bad.iter().map(|bad| bad.row).chain(unreadable.iter().copied()).collect();
+        for (row, id) in ids.iter().enumerate().filter(|(row, _)| !is_bad.contains(row)) {
             if let Some(id) = id
                 && !seen.insert(id)
             {

@@ -198,7 +198,11 @@ impl WholeFile {
             findings.problem(self.no_such_column(&spec.name));
             return Column::Text(Vec::new());
         };
-        if let Some(Cells::Nested(data_type)) = self.batches.first().map(|batch| &batch.columns[position]) {
+        let nested = self.batches.iter().find_map(|batch| match &batch.columns[position] {
+            Cells::Nested(data_type) => Some(data_type),
+            _ => None,
+        });
+        if let Some(data_type) = nested {
             findings.problem(self.in_column(&spec.name, None, Reason::ColumnType(data_type.clone())));
             return Column::Text(Vec::new());
         }

@@ -203,6 +203,10 @@ impl<'a> Reading<'a> {
         for raw in scan.batches {
             let raw = raw?;
             self.config.listener.read(raw.n_bytes);
+            // Whatever cannot be read in one batch is told once and ends the reading.
+            if self.refuse_nested(table.schema, &file, &raw) {
+                return Ok(());
+            }
             self.read_batch(table, &file, &raw)?;
             if table.packer.is_some() {
                 // Packed facts share no texts with later ones.
@@ -218,12 +222,9 @@ impl<'a> Reading<'a> {
         file: &MappedFile<'_>,
         raw: &RawBatch,
     ) -> Result<(), ReadError> {
-        if self.refuse_nested(table.schema, file, raw) {
-            return Ok(());
-        }
         let (batch, mut bad) = self.typed(table.schema, file, raw);
         let unreadable: HashSet<usize> = bad.iter().map(|bad| bad.row).collect();
-        let checked = batch.check(self.present, &mut table.ids);
+        let checked = batch.check(self.present, &mut table.ids, &unreadable);
         // A value that could not be read is one problem, not a missing value besides.
         let is_consequence = |found: &BadRow| {
             matches!(found.reason, Reason::ValueMissing | Reason::NoneOf(_) | Reason::OutOfRange(_))
@@ -245,19 +246,17 @@ impl<'a> Reading<'a> {
         self.use_rows(table, file, raw, &batch, &good)
     }
 
-    /// Reports, once a file, mapped columns whose type holds no single values; whether there are any.
+    /// Reports mapped columns whose type holds no single values; whether there are any.
     fn refuse_nested(&mut self, schema: &TableSchema, file: &MappedFile<'_>, raw: &RawBatch) -> bool {
         let mut has_nested = false;
         for mapped in file.mapping.columns.iter().flatten() {
             let Cells::Nested(data_type) = &raw.columns[mapped.position] else { continue };
             has_nested = true;
-            if raw.first_row == 1 {
-                self.findings.problem(Problem {
-                    file: Some(file.name.to_owned()),
-                    column: Some(file.columns[mapped.position].clone()),
-                    ..Problem::table(schema.name, Reason::ColumnType(data_type.clone()))
-                });
-            }
+            self.findings.problem(Problem {
+                file: Some(file.name.to_owned()),
+                column: Some(file.columns[mapped.position].clone()),
+                ..Problem::table(schema.name, Reason::ColumnType(data_type.clone()))
+            });
         }
         has_nested
     }
@@ -391,6 +390,10 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         let Some(ids) = batch.texts("account_id") else { return Ok(()) };
+        let good = match table.schema.name {
+            "accounts" => self.once_each(table, file, raw, ids, good),
+            _ => good.to_vec(),
+        };
         let used: Vec<UsedRow> = good
             .iter()
             .filter_map(|&row| {
@@ -412,6 +415,36 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The `good` rows but those of accounts that have one already, under another id that means the same: these are bad.
+    fn once_each(
+        &mut self,
+        table: &mut TableReading,
+        file: &MappedFile<'_>,
+        raw: &RawBatch,
+        ids: &[Option<Text>],
+        good: &[usize],
+    ) -> Vec<usize> {
+        let mut bad = Vec::new();
+        let mut in_batch = HashSet::new();
+        let mut is_first = |&row: &usize| {
+            let Some(id) = &ids[row] else { return true };
+            let account = self.accounts.position(&self.aliases.resolve(&table.table, id.clone()));
+            let is_first = self.accounts.facts[account].account.is_none() && in_batch.insert(account);
+            if !is_first {
+                let column = table.schema.columns.iter().position(|column| column.name == "account_id");
+                bad.push(BadRow { row, column, value: Some(id.to_string()), reason: Reason::DuplicateId });
+            }
+            is_first
+        };
+        let kept = good.iter().copied().filter(|row| is_first(row)).collect();
+        if self.config.on_bad_row == OnBadRow::Reject {
+            table.report.summary.n_rejected += bad.len();
+        }
+        table.report.summary.n_rows -= bad.len();
+        self.report_bad_rows(table.schema, file, raw.first_row, bad);
+        kept
     }
 
     /// The accounts by id, and what is packed of them.

@@ -115,15 +115,18 @@ pub(crate) fn in_force(
     if let Some(period) = told.iter().filter(|period| at < period.end).min_by_key(|period| period.end) {
         return Some(*period);
     }
-    // A renewal that is recorded late shows as overdue; only long after is the contract believed instead.
-    let latest = told.iter().max_by_key(|period| period.end);
-    if let Some(latest) = latest.filter(|latest| at < latest.end.plus_days(grace)) {
-        return Some(*latest);
+    // A renewal that is recorded late shows as overdue; long after, a contract that did not end is taken to have gone on
+    // for as long again. Its current term is what is known today, and would tell the renewal before it was known.
+    if let Some(latest) = told.iter().max_by_key(|period| period.end) {
+        if at < latest.end.plus_days(grace) {
+            return Some(*latest);
+        }
+        return rolled(latest.end, i64::from(latest.months()), at).last().copied().or(Some(*latest));
     }
     let by_contract: Vec<Period> =
         periods(subscription, &[], at).into_iter().filter(|period| period.start <= at).collect();
     let containing = by_contract.iter().find(|period| at < period.end);
-    containing.or_else(|| by_contract.last()).or(latest).copied()
+    containing.or_else(|| by_contract.last()).copied()
 }
 
 fn explicit(subscription: &Subscription, events: &[SubscriptionEvent]) -> Vec<Period> {
@@ -248,6 +251,17 @@ mod tests {
         assert_eq!(ten_days_on.end, at("2024-01-01"));
         let later = in_force(&late, &events, at("2024-03-01"), 30).unwrap();
         assert_eq!(later.end, at("2025-01-01"));
+        assert_eq!(in_force(&late, &events, at("2025-03-01"), 30).unwrap().end, at("2026-01-01"));
+        // What nobody knew by then changes nothing: a renewal for three years, or none at all.
+        for today in ["2027-01-01", "2024-01-01"] {
+            late.current_term_end = Some(at(today));
+            for day in ["2024-01-11", "2024-03-01", "2025-03-01"] {
+                let found = in_force(&late, &events, at(day), 30).unwrap();
+                late.current_term_end = None;
+                assert_eq!(Some(found), in_force(&late, &events, at(day), 30), "{today} {day}");
+                late.current_term_end = Some(at(today));
+            }
+        }
     }
 
     #[test]

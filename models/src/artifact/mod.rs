@@ -48,7 +48,8 @@ pub struct Bundle {
     pub model: ChurnModel,
     /// Where values stand among the training accounts.
     pub benchmarks: Benchmarks,
-    /// When accounts churn; `None` for a prepared table, where too few churned, and in bundles of format 1.
+    /// When accounts churn; `None` for a prepared table, where too few churned or the known rates do as well, and in bundles of
+    /// format 1.
     pub horizons: Option<HorizonModel>,
     /// How accounts go on that do not churn; `None` likewise.
     pub outcomes: Option<OutcomeModel>,

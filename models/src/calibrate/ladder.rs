@@ -148,7 +148,7 @@ pub fn ladder_by_segment(
     };
     let Some(offsets) = rows.offsets(&logits, &every) else { return Ok(calibration) };
     let judged = if segments.blocks.windows(2).any(|pair| pair[0] != pair[1]) {
-        rows.forward(rung)
+        rows.forward(rung, seed)
     } else {
         rows.across_groups(&logits, seed)
     };
@@ -188,8 +188,9 @@ impl SegmentRows<'_> {
         (of(logits), of(shifted))
     }
 
-    /// Each block but the first, by the rung and the offsets of all blocks before it; `None` where none can be judged.
-    fn forward(&self, rung: Rung) -> Option<(f64, f64)> {
+    /// Each block but the first, by the rung of all blocks before it and the offsets of their rows of other parts of the
+    /// groups, since one term's rows may lie in several blocks; `None` where none can be judged.
+    fn forward(&self, rung: Rung, seed: u64) -> Option<(f64, f64)> {
         let mut blocks = self.segments.blocks.to_vec();
         blocks.sort_unstable();
         blocks.dedup();
@@ -200,14 +201,21 @@ impl SegmentRows<'_> {
                 (0..self.margins.len()).filter(|&row| keep(self.segments.blocks[row])).collect()
             };
             let (earlier, own) = (rows_of(&|other| other < block), rows_of(&|other| other == block));
+            let part = |row: usize| part_of(self.groups[row], seed, PARTS);
             let (labels, weights) = (take(self.labels, &earlier), take(self.weights, &earlier));
             let Ok(calibrator) = rung.fit(&take(self.margins, &earlier), &labels, &weights) else { continue };
             let calibrated: Vec<f64> = self.margins.iter().map(|&margin| calibrator.apply(margin)).collect();
-            let offsets = self.offsets(&calibrated, &earlier);
+            let of_others = |out: u64| {
+                let kept: Vec<usize> = earlier.iter().copied().filter(|&row| part(row) != out).collect();
+                self.offsets(&calibrated, &kept)
+            };
+            let offsets: Vec<Option<SegmentOffsets>> = (0..PARTS).map(of_others).collect();
             for &row in &own {
-                let segment = self.segments.of[row];
+                let offsets = offsets.iter().zip(0..).find(|&(_, out)| out == part(row));
+                let offset =
+                    offsets.and_then(|(offsets, _)| Some(offsets.as_ref()?.of(self.segments.of[row])));
                 logits[row] = calibrated[row];
-                shifted[row] = calibrated[row] + offsets.as_ref().map_or(0.0, |offsets| offsets.of(segment));
+                shifted[row] = calibrated[row] + offset.unwrap_or_default();
             }
             judged.extend(own);
         }

@@ -56,7 +56,7 @@ struct Evidence {
 impl SegmentOffsets {
     /// Empirical Bayes: offsets are draws from a normal distribution of a mean of its own, whose variance is DerSimonian
     /// and Laird's (1986) of the offsets' first steps (score / information), with the rows of one group taken together;
-    /// each offset is the mode of its posterior, so that the mean probability of all is the observed rate. `None` where
+    /// each offset is the mode of its posterior, so that the mean probability of all that get one is their rate. `None` where
     /// segments differ no more than chance would have them, and where fewer than two have rows enough.
     pub(super) fn fit(
         logits: &[f64],
@@ -76,20 +76,23 @@ impl SegmentOffsets {
         }
         let names: Vec<&str> = evidence.keys().copied().collect();
         let width = names.len();
-        let mut design = vec![0.0; logits.len() * width];
-        for (row, segment) in design.chunks_exact_mut(width).zip(segments.of) {
-            if let Some(at) = segment.and_then(|segment| names.binary_search(&segment).ok()) {
-                row[at] = 1.0;
-            }
+        // Rows that get no offset say nothing of those of others.
+        let place = |row: usize| segments.of[row].and_then(|segment| names.binary_search(&segment).ok());
+        let kept: Vec<(usize, usize)> =
+            (0..logits.len()).filter_map(|row| Some((row, place(row)?))).collect();
+        let mut design = vec![0.0; kept.len() * width];
+        for (row, &(_, at)) in design.chunks_exact_mut(width).zip(&kept) {
+            row[at] = 1.0;
         }
+        let of_kept = |values: &[f64]| kept.iter().map(|&(row, _)| values[row]).collect::<Vec<f64>>();
         // Where the rows of a group say the same, their weights promise more information than there is.
         let ridge: Vec<f64> = evidence.values().map(|own| own.variance / own.information / between).collect();
         let problem = Problem {
             design: &design,
             n_columns: width,
-            offsets: Some(logits),
-            targets: labels,
-            weights,
+            offsets: Some(&of_kept(logits)),
+            targets: &of_kept(labels),
+            weights: &of_kept(weights),
             ridge: &ridge,
             centre: &vec![0.0; width],
             lasso: None,

@@ -182,6 +182,8 @@ fn the_interval_equals_venn_abers_and_isotonic_regression() {
     }
     // Weighted: weight = 1 + 0.25·(3i mod 7), scaled to mean 1.
     let weights: Vec<f64> = (0..40_u32).map(|i| 1.0 + f64::from((i * 3) % 7) * 0.25).collect();
+    let mean = weights.iter().sum::<f64>() / 40.0;
+    let weights: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
     let interval = VennAbers::fit(&margins, &labels, &weights).unwrap();
     let expected = [
         (-3.0, 0.053_315_561_479_506_84, 0.146_951_016_327_890_73),

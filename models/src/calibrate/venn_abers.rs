@@ -35,8 +35,8 @@ struct Pool {
 }
 
 impl VennAbers {
-    /// Fits the interval to margins that the classifier did not learn from. Weights are scaled to a mean of 1; the row
-    /// added has weight 1.
+    /// Fits the interval to margins that the classifier did not learn from. The row added has weight 1: five rows of one
+    /// renewal that weigh a fifth each are as much evidence as one.
     ///
     /// # Errors
     /// Refuses rows of one outcome, unequal lengths and values out of range.
@@ -76,15 +76,13 @@ impl VennAbers {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "a thousand groups")]
 fn pools(margins: &[f64], labels: &[f64], weights: &[f64]) -> Vec<Pool> {
-    let total: f64 = weights.iter().sum();
-    let scale = weights.len() as f64 / total;
     let mut order: Vec<usize> = (0..margins.len()).collect();
     order.sort_by(|&a, &b| margins[a].total_cmp(&margins[b]));
     let mut pools: Vec<Pool> = Vec::new();
     for row in order {
-        let weight = weights[row] * scale;
+        let weight = weights[row];
         let pool = Pool { margin: margins[row], weight, positive: labels[row] * weight };
         match pools.last_mut() {
             Some(last) if last.margin == pool.margin => *last = merged(*last, pool),
@@ -94,7 +92,7 @@ fn pools(margins: &[f64], labels: &[f64], weights: &[f64]) -> Vec<Pool> {
     if pools.len() <= MAX_KNOTS {
         return pools;
     }
-    let share = weights.len() as f64 / MAX_KNOTS as f64;
+    let share = weights.iter().sum::<f64>() / MAX_KNOTS as f64;
     let mut grouped: Vec<Pool> = Vec::with_capacity(MAX_KNOTS);
     let mut group = usize::MAX;
     let mut before = 0.0;

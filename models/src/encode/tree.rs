@@ -223,10 +223,12 @@ fn cross_fit(
     mut set: impl FnMut(usize, f64),
 ) {
     for part in 0..PARTS {
-        let Some((levels, other)) = category(values, training, |group| part_of(group, seed, PARTS) != part)
-        else {
-            continue;
-        };
+        let is_other = |group| part_of(group, seed, PARTS) != part;
+        // Where the other parts do not differ, no level is known, and the mean is all there is to say.
+        let (levels, other) = category(values, training, is_other).unwrap_or_else(|| {
+            let mean = mean_label(training, is_other).or_else(|| mean_label(training, |_| true));
+            (Vec::new(), mean.unwrap_or_default())
+        });
         for (position, &row) in training.rows.iter().enumerate() {
             if part_of(training.group(row), seed, PARTS) == part
                 && let Some(level) = values[row].as_deref()
@@ -235,6 +237,16 @@ fn cross_fit(
             }
         }
     }
+}
+
+/// The weighted mean label of the rows whose group is `wanted`; `None` where no row counts.
+fn mean_label(training: &TrainingRows<'_>, wanted: impl Fn(u32) -> bool) -> Option<f64> {
+    let rows = training.rows.iter().filter(|&&row| wanted(training.group(row)));
+    let (positive, total) = rows.fold((0.0, 0.0), |(positive, total), &row| {
+        let weight = training.weights[row];
+        (positive + weight * training.labels[row], total + weight)
+    });
+    (total > 0.0).then(|| positive / total)
 }
 
 #[cfg(test)]

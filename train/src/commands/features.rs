@@ -91,7 +91,8 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
     let (keys, specs) = (&asked.keys, &asked.specs);
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
     Ok(format!(
-        "{told}{} rows of {} features and {} context columns: {}\n",
+        "{told}{}{} rows of {} features and {} context columns: {}\n",
+        super::set_aside(out, &asked.source.rejects)?,
         count(keys.len()),
         count(n_features),
         count(specs.len() - n_features),

@@ -11,11 +11,13 @@ mod truth;
 
 use std::path::Path;
 
-use holdfast_features::Timestamp;
+use holdfast_features::read::Reject;
+use holdfast_features::{Timestamp, write};
 
 use crate::TrainError;
 use crate::budget::Clock;
 use crate::cli::{Command, OfFeatures};
+use crate::columns::count;
 use crate::progress::Progress;
 use crate::publish::Run;
 use crate::{pipeline, prepared};
@@ -61,6 +63,16 @@ impl Answer {
         let verdict = if run.published.held.is_some() { Verdict::NotKept } else { Verdict::Done };
         Self { text: run.text, verdict }
     }
+}
+
+/// Writes the rows of a history that were set aside beside `out`, and says so; nothing where there are none.
+fn set_aside(out: &Path, rejects: &[Reject]) -> Result<String, TrainError> {
+    if rejects.is_empty() {
+        return Ok(String::new());
+    }
+    let path = out.with_extension("rejects.csv");
+    write::rejects(&path, rejects)?;
+    Ok(format!("{} rows set aside: {}\n", count(rejects.len()), path.display()))
 }
 
 /// Runs a subcommand; `now` is the present, after which no event can have happened, and `clock` measures a time budget.

@@ -30,6 +30,7 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
     let model = model_ref(&args.registry, args.model.as_deref())?;
     let bundle = Registry::at(&args.registry).load(&model)?;
     let reference = format!("{}@{}", bundle.manifest.name, bundle.manifest.version);
+    let mut rejects = Vec::new();
     let (n_rows, columns) = match (&args.data, &args.history) {
         (Some(data), _) => {
             refuse_other_kind(&bundle, ProvenanceKind::Table, &reference)?;
@@ -48,6 +49,7 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
             let n_asked = snapshots.len();
             snapshots.extend(source.earlier(&snapshots, &config));
             let observed = source.observe(snapshots, bundle.model.specs(), progress)?;
+            rejects = source.rejects;
             let table = bundle.model.align(&observed.table)?;
             (n_asked, of_history(&config, &bundle, &observed.keys(), &table, n_asked))
         }
@@ -55,7 +57,8 @@ pub(super) fn run(args: &ScoreArgs, now: Timestamp, progress: &Progress) -> Resu
         (None, None) => (0, Vec::new()),
     };
     write::table(&args.out, &columns)?;
-    Ok(format!("{} rows scored with {reference}: {}\n", count(n_rows), args.out.display()))
+    let told = super::set_aside(&args.out, &rejects)?;
+    Ok(format!("{told}{} rows scored with {reference}: {}\n", count(n_rows), args.out.display()))
 }
 
 /// The snapshots of the file at `path`, all of accounts with a contract: elsewhere nothing can end.

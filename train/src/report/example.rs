@@ -141,6 +141,7 @@ pub(crate) fn report() -> Report {
             rows: 1_290,
             log_loss: 0.9021,
             base_log_loss: 0.9784,
+            constant_log_loss: 0.9302,
             outcomes: [
                 ("churned", 187, 0.145),
                 ("contracted", 101, 0.078),

@@ -51,6 +51,7 @@ fn learnt(report: &HorizonReport) -> Markup {
             "Learnt from " (count(report.rows)) " rows, " (count(report.churned)) " of which churned within 180 days, in "
             (count(report.person_periods)) " periods of 30 days; calibration of the hazards: "
             strong { (report.calibration) } "."
+            @if !report.is_better_than_base() { " The known rates do as well: see what the page warns of." }
         }
         @if !report.judged.is_empty() {
             p {

@@ -95,20 +95,16 @@ impl Report {
         self
     }
 
-    /// The `part` of a bundle, unless it `is_worse` on later rows than the rates known before: then a warning says so
-    /// and nobody is given it, as with the churn model itself.
+    /// The `part` of a bundle, unless there is a `complaint`: then it is a warning, and nobody is served the part unless the
+    /// configuration asks for it.
     #[must_use]
-    pub fn served<T>(&mut self, part: Option<T>, is_worse: bool, promote: Promote, what: &str) -> Option<T> {
-        if part.is_none() || !is_worse {
-            return part;
-        }
+    pub fn served<T>(&mut self, part: Option<T>, complaint: Option<&str>, promote: Promote) -> Option<T> {
+        let (Some(_), Some(complaint)) = (&part, complaint) else { return part };
         let fate = match promote {
-            Promote::WhenBetter => "They are left out of the bundle",
-            Promote::Always => "They are published all the same, as the configuration asks",
+            Promote::WhenBetter => "They are left out of the bundle.",
+            Promote::Always => "They are served all the same, as the configuration asks.",
         };
-        self.warnings.push(format!(
-            "On later rows the {what} have no lower log loss than the rates known before. {fate}."
-        ));
+        self.warnings.push(format!("{complaint} {fate}"));
         part.filter(|_| promote == Promote::Always)
     }
 }

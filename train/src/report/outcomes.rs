@@ -14,8 +14,10 @@ pub(super) fn section(report: Option<&OutcomeReport>) -> Markup {
             p {
                 "The four outcomes of a decision on " (count(report.rows)) " later rows. What the churn probability "
                 "leaves is shared out by a multinomial logit of the rows that stayed. Log loss "
-                (number(report.log_loss, 4)) "; with the rates that were known before for every row "
+                (number(report.log_loss, 4)) "; with constant shares of those who stayed "
+                (number(report.constant_log_loss, 4)) ", with the rates that were known before for every row "
                 (number(report.base_log_loss, 4)) "."
+                @if !report.is_better_than_constant() { " Constant shares do as well: see what the page warns of." }
             }
             div.scroll { table {
                 thead { tr {

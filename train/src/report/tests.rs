@@ -91,6 +91,19 @@ fn the_first_words_say_it_plainly() {
 }
 
 #[test]
+fn what_helps_nobody_is_not_served_unless_asked_for() {
+    let mut report = report();
+    let before = report.warnings.len();
+    assert_eq!(report.served(Some(1), None, Promote::WhenBetter), Some(1));
+    assert_eq!(report.served(None::<u8>, Some("They are poor."), Promote::WhenBetter), None);
+    assert_eq!(report.warnings.len(), before, "nothing to warn of");
+    assert_eq!(report.served(Some(1), Some("They are poor."), Promote::WhenBetter), None);
+    assert_eq!(report.served(Some(1), Some("They are poor."), Promote::Always), Some(1));
+    assert_eq!(report.warnings[before], "They are poor. They are left out of the bundle.");
+    assert!(report.warnings[before + 1].contains("served all the same"));
+}
+
+#[test]
 fn horizons_are_a_section_of_their_own_and_their_absence_a_note() {
     let text = text_of(&html(&report()));
     let start = text.find("When will they churn?").expect("the section");

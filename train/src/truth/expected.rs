@@ -39,6 +39,8 @@ pub struct Expected {
     pub distance: f64,
     /// Mean |q−p| row by row: what is not observable counts too.
     pub difference: f64,
+    /// Mean q − mean p: above 0 where too much churn is foretold.
+    pub bias: f64,
     /// Mean |mean q − mean p| over bins of equal weight by q: how far a stated probability is from the truth among those
     /// to whom it is stated.
     pub calibration_error: f64,
@@ -63,6 +65,7 @@ pub fn expected(rows: &KnownRows<'_>) -> Option<Expected> {
         brier: mean(&|p, q| p * (1.0 - p) + (q - p).powi(2)),
         distance: mean(&|p, q| (q - p).powi(2)),
         difference: mean(&|p, q| (q - p).abs()),
+        bias: mean(&|p, q| q - p),
         calibration_error: calibration_error(rows, total),
     })
 }
@@ -194,6 +197,8 @@ mod tests {
         let high: Vec<f64> = low.iter().map(|p| p + 0.1).collect();
         let rows = KnownRows { truth: &low, probabilities: &high, weights: &weights };
         let found = expected(&rows).unwrap();
-        assert!((found.calibration_error - 0.1).abs() < 1e-12 && (found.difference - 0.1).abs() < 1e-12);
+        for figure in [found.calibration_error, found.difference, found.bias] {
+            assert!((figure - 0.1).abs() < 1e-12, "{found:?}");
+        }
     }
 }

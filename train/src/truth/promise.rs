@@ -29,7 +29,7 @@ const LEAK: &str = "nps";
 pub struct Promise {
     /// What is promised.
     pub what: String,
-    /// What was found: the median over the seeds.
+    /// What was found: the median over the seeds; of a share, over all of them.
     pub found: f64,
     /// The largest value that keeps the promise.
     pub at_most: f64,
@@ -50,8 +50,12 @@ pub fn promises(
         let found = median(businesses.iter().filter_map(of).collect())?;
         Some(Promise { what: what.to_owned(), found, at_most, is_kept: found <= at_most })
     };
+    // A median would forgive what happens in a minority of the businesses.
     let share = |what: &str, of: &dyn Fn(&Business) -> bool| {
-        held(what, 0.0, &|business| Some(f64::from(u8::from(!of(business)))))
+        let (all, broken) = (businesses.len(), businesses.iter().filter(|&business| !of(business)).count());
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let found = count(broken) / count(all);
+        (all > 0).then(|| Promise { what: what.to_owned(), found, at_most: 0.0, is_kept: broken == 0 })
     };
     let gate = |what, of: &dyn Fn(&Business) -> bool| match promote {
         Promote::WhenBetter => share(what, of),
@@ -113,7 +117,7 @@ mod tests {
 
     fn figures(auc: f64, calibration_error: f64) -> Expected {
         let (base_rate, log_loss, brier) = (0.15, 0.35, 0.1);
-        let (distance, difference) = (0.01, 0.06);
+        let (distance, difference, bias) = (0.01, 0.06, 0.002);
         Expected {
             rows: 500,
             base_rate,
@@ -122,6 +126,7 @@ mod tests {
             brier,
             distance,
             difference,
+            bias,
             calibration_error,
         }
     }
@@ -171,6 +176,14 @@ mod tests {
     fn a_leak_must_be_named() {
         let silent = business(0.99, 0.0);
         assert_eq!(kept(Scenario::PlantedLeak, 20_000, silent.clone()), [false]);
+        let found = promises(
+            Scenario::PlantedLeak,
+            20_000,
+            Promote::WhenBetter,
+            &[vec!["`nps_latest` alone has an AUC of 0.99: check".to_owned()], vec![], vec![]]
+                .map(|warnings| Business { warnings, ..silent.clone() }),
+        );
+        assert!(!found[0].is_kept && (found[0].found - 2.0 / 3.0).abs() < 1e-12, "two of three say nothing");
         let warnings = vec!["`nps_latest` alone has an AUC of 0.991: check".to_owned()];
         assert_eq!(kept(Scenario::PlantedLeak, 20_000, Business { warnings, ..silent }), [true]);
     }

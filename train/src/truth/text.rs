@@ -49,6 +49,7 @@ fn block(verdict: &Verdict) -> String {
         row("Brier*", |figures| Some(figures.brier)),
         row("mean (q-p)^2", |figures| Some(figures.distance)),
         row("mean |q-p|", |figures| Some(figures.difference)),
+        row("mean q - mean p", |figures| Some(figures.bias)),
         row("calibration error", |figures| Some(figures.calibration_error)),
         row("churn rate", |figures| Some(figures.base_rate)),
     ];
@@ -68,11 +69,21 @@ fn block(verdict: &Verdict) -> String {
         middle(&|business| business.claimed.log_loss)
     );
     for stage in businesses.first().map(|business| business.stages.as_slice()).unwrap_or_default() {
-        let of = |business: &Business| {
-            let own = business.stages.iter().find(|other| other.stage == stage.stage)?;
-            Some(own.model.calibration_error)
+        let of = |figure: fn(&Expected) -> f64| {
+            let own = |business: &Business| {
+                let own = business.stages.iter().find(|other| other.stage == stage.stage)?;
+                Some(figure(&own.model))
+            };
+            middle(&own)
         };
-        let _ = writeln!(text, "  calibration error, {}: {}", stage.stage, middle(&of));
+        let _ = writeln!(
+            text,
+            "  {}: calibration error {}, mean q - mean p {}, churn rate {}",
+            stage.stage,
+            of(|figures| figures.calibration_error),
+            of(|figures| figures.bias),
+            of(|figures| figures.base_rate)
+        );
     }
     if businesses.iter().any(|business| business.ridge.is_some()) {
         let _ = writeln!(

@@ -104,6 +104,27 @@ fn daily_sums_count_for_their_whole_day_at_any_time_of_the_next() {
 }
 
 #[test]
+fn days_before_the_first_sum_are_no_gap_at_any_time_of_day() {
+    let mut facts = account(vec![yearly("s", "2024-01-01", "2025-01-01")]);
+    let day = |date: &str, event| Usage {
+        visible_at: at(date).plus_days(1) + -1,
+        user_id: None,
+        ..used(event, "", date)
+    };
+    // The first day of the last 28 is 4 May.
+    let dates = ["2024-05-04", "2024-05-29", "2024-05-30", "2024-05-31"];
+    facts.usage = dates[1..].iter().map(|date| day(date, "login")).collect();
+    facts.usage.push(day(dates[0], "export"));
+    let history = history(facts, &["subscriptions", "usage_daily"]);
+    for as_of in ["2024-06-01", "2024-06-01T15:00:00Z"] {
+        at_day(&history, as_of, |row| {
+            assert_eq!(row.number("longest_gap_90d"), Some(24.0), "{as_of}");
+            assert_eq!(row.number("new_events_28d"), row.number("distinct_events_28d"), "{as_of}");
+        });
+    }
+}
+
+#[test]
 fn contracts_tell_tenure_term_and_revenue_of_the_time() {
     use SubscriptionEventType::{New, Renewal};
     let mut facts = account(vec![yearly("s", "2022-01-01", "2025-01-01")]);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, StructArray, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
@@ -11,10 +11,10 @@ use arrow::datatypes::{
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::read::error::ReadError;
+use crate::read::error::{ReadError, Reason};
 use crate::time::DAY;
 
-use super::{BATCH_ROWS, Cells, RawBatch, Scan, file_name, open};
+use super::{BATCH_ROWS, Broken, Cells, RawBatch, Scan, file_name, open, shown};
 
 pub(super) fn scan(path: &Path) -> Result<Scan, ReadError> {
     let broken = {
@@ -34,15 +34,16 @@ pub(super) fn scan(path: &Path) -> Result<Scan, ReadError> {
     let mut next_row = 1;
     let batches = reader.map(move |batch| {
         let batch = batch.map_err(|error| broken(error.to_string()))?;
-        let mut columns = Vec::new();
+        let (mut columns, mut broken) = (Vec::new(), Vec::new());
         for array in batch.columns() {
-            take_apart(array, &mut columns);
+            take_apart(array, &mut columns, &mut broken);
         }
+        broken.sort_by_key(|broken: &Broken| (broken.row, broken.column));
         let (first_row, n_rows) = (next_row, batch.num_rows());
         next_row += n_rows;
         // Rows of one file take about as much each.
         let n_bytes = u64::try_from(u128::from(length) * n_rows as u128 / u128::from(total)).unwrap_or(0);
-        Ok(RawBatch { first_row, n_rows, n_bytes, columns, broken: Vec::new() })
+        Ok(RawBatch { first_row, n_rows, n_bytes, columns, broken })
     });
     Ok(Scan { file: file_name(path), columns, batches: Box::new(batches) })
 }
@@ -58,15 +59,42 @@ fn name_columns(prefix: &str, field: &Field, names: &mut Vec<String>) {
 }
 
 /// The cells of `array`, those of a structure's fields one by one, in the order of [`name_columns`].
-fn take_apart(array: &ArrayRef, columns: &mut Vec<Cells>) {
+fn take_apart(array: &ArrayRef, columns: &mut Vec<Cells>, broken: &mut Vec<Broken>) {
     match array.as_any().downcast_ref::<StructArray>() {
         Some(structure) => {
             for inner in structure.columns() {
-                take_apart(&missing_where(inner, structure.nulls()), columns);
+                take_apart(&missing_where(inner, structure.nulls()), columns, broken);
             }
         }
-        None => columns.push(cells(array)),
+        None => {
+            let column = columns.len();
+            columns.push(match array.data_type() {
+                DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+                    bytes(array, column, broken)
+                }
+                _ => cells(array),
+            });
+        }
     }
+}
+
+/// Bytes that are mostly text: those that are none are missing and `broken`.
+fn bytes(array: &ArrayRef, column: usize, broken: &mut Vec<Broken>) -> Cells {
+    let Ok(plain) = cast_with_options(array, &DataType::LargeBinary, &CastOptions::default()) else {
+        return nested(array);
+    };
+    let mut texts = StringBuilder::new();
+    for (row, bytes) in plain.as_binary::<i64>().iter().enumerate() {
+        match bytes.map(std::str::from_utf8) {
+            Some(Err(_)) => {
+                let value = bytes.map(|bytes| shown(&String::from_utf8_lossy(bytes)));
+                broken.push(Broken { row, column: Some(column), value, reason: Reason::NotUtf8 });
+                texts.append_null();
+            }
+            text => texts.append_option(text.and_then(Result::ok)),
+        }
+    }
+    Cells::Text(texts.finish())
 }
 
 /// `array` with the rows missing that its parent lacks.
@@ -118,7 +146,7 @@ fn cells(array: &ArrayRef) -> Cells {
             Some(plain) => cells(&plain),
             None => nested(array),
         },
-        T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView => text(array),
+        T::Utf8 | T::LargeUtf8 | T::Utf8View => text(array),
         _ => nested(array),
     }
 }

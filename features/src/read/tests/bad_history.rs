@@ -1,5 +1,9 @@
 //! One hand-made bad input for each way a history can be wrong: the error names the place.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray, StringArray};
+
 use crate::read::{HistoryConfig, LISTED_PROBLEMS, ReadError, Reason, history};
 use crate::time::Timestamp;
 
@@ -187,6 +191,59 @@ fn bytes_that_are_no_text() {
         lines(&error),
         ["accounts (accounts.csv), row 1, column `name`: \"Caf\u{fffd}\" is not UTF-8 \
                                 text: save the file in UTF-8"]
+    );
+}
+
+#[test]
+fn bytes_of_parquet_that_are_no_text_are_one_bad_row_however_late() {
+    let names: Vec<Vec<u8>> = (0..20_000).map(|row| format!("account {row}").into_bytes()).collect();
+    let mut names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    names[9_000] = b"Caf\xe9";
+    let ids: Vec<String> = (0..20_000).map(|row| format!("a{row}")).collect();
+    let columns: Vec<(&str, ArrayRef)> =
+        vec![("account_id", Arc::new(StringArray::from(ids))), ("name", Arc::new(BinaryArray::from(names)))];
+    let dir = folder(&[("subscriptions.csv", SUBSCRIPTIONS)]);
+    put(dir.path(), "accounts.parquet", &super::columnar::parquet(columns, 20_000));
+    let error = history(dir.path(), &HistoryConfig::default()).unwrap_err();
+    assert_eq!(
+        lines(&error),
+        [
+            "accounts (accounts.parquet), row 9001, column `name`: \"Caf\u{fffd}\" is not UTF-8 text: save the file in \
+          UTF-8"
+        ]
+    );
+    let config = HistoryConfig { on_bad_row: crate::read::OnBadRow::Reject, ..HistoryConfig::default() };
+    let read = history(dir.path(), &config).unwrap();
+    let accounts = read.tables.iter().find(|table| table.table == "accounts").unwrap();
+    assert_eq!((accounts.n_rows, accounts.n_rejected), (19_999, 1));
+}
+
+#[test]
+fn rows_set_aside_change_nothing() {
+    let config = HistoryConfig { on_bad_row: crate::read::OnBadRow::Reject, ..HistoryConfig::default() };
+    let dir = folder(&[
+        ("subscriptions.csv", SUBSCRIPTIONS),
+        ("id_map.csv", "account_id,alias\na1,x\na2,x\na1,y\n"),
+        ("accounts.csv", "account_id,tier\na1,high_touch\ny,low_touch\n"),
+        (
+            "tickets.csv",
+            "ticket_id,account_id,created_at,priority\nt1,x,2024-03-05,huge\nt1,x,2024-03-05,high\n",
+        ),
+    ]);
+    let inspection = crate::read::inspect(dir.path(), &config).unwrap();
+    let told: Vec<String> = inspection.rejects.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    let read = inspection.usable().unwrap().unpacked().unwrap();
+    let a1 = read.accounts.iter().find(|facts| &*facts.account_id == "a1").unwrap();
+    assert_eq!(
+        a1.account.as_ref().unwrap().tier.as_deref(),
+        Some("high_touch"),
+        "the second row means a1 too"
+    );
+    assert_eq!(
+        a1.tickets.len(),
+        1,
+        "the alias means the first account, the second ticket corrects the first"
     );
 }
 
