@@ -130,7 +130,7 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
 
 /// Stumps to trees of 63 leaves, from strongly to hardly shrunk: sums of one-column steps win where columns act alone,
 /// strong shrinkage where churn is rare or columns repeat each other, hardly any where few columns tell much together,
-/// small leaves where few rows tell much. Trees that see few columns each differ more, which helps their sum. The
+/// small leaves where few rows tell much, all rows in each tree where a few are of high risk. Trees that see few columns each differ more, which helps their sum. The
 /// validation curves choose the rounds, so that only the upper bound is set here. Known directions keep small books from
 /// learning noise; where a business does not keep to them, some candidates are free of them.
 fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsError> {
@@ -151,6 +151,9 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
         ..default
     };
     let light = |depth| boost::Params { depth, l2: 1.5, min_child_weight: 1.0, ..default };
+    // A leaf needs evidence, not rows, and every row has its say in every tree: that finds the few rows of high risk.
+    let whole =
+        |depth| boost::Params { depth, row_fraction: 1.0, min_rows: 1, min_child_weight: 2.0, ..default };
     let leafy = |leaves| boost::Params { depth: MAX_PATH, leaves, ..shrunk(1) };
     let faster = |params| boost::Params { learning_rate: 0.06, rounds: 500, ..params };
     let free = |params| boost::Params { monotone: Monotone::Free, ..params };
@@ -170,6 +173,7 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
         }
         (SMALL..LARGE, true) => vec![
             plain(3),
+            free(whole(4)),
             free(plain(3)),
             free(unbound(16, 20)),
             unbound(31, 10),
@@ -179,6 +183,7 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
             plain(2),
             free(plain(4)),
             bound,
+            free(whole(3)),
         ],
         (SMALL..LARGE, false) => vec![
             plain(3),
