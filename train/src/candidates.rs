@@ -130,9 +130,10 @@ fn forests(n_rows: usize, n_features: usize) -> Result<Vec<Candidate>, ParamsErr
 
 /// Stumps to trees of 63 leaves, from strongly to hardly shrunk: sums of one-column steps win where columns act alone,
 /// strong shrinkage where churn is rare or columns repeat each other, hardly any where few columns tell much together,
-/// small leaves where few rows tell much, all rows in each tree where a few are of high risk. Trees that see few columns each differ more, which helps their sum. The
-/// validation curves choose the rounds, so that only the upper bound is set here. Known directions keep small books from
-/// learning noise; where a business does not keep to them, some candidates are free of them.
+/// small leaves where few rows tell much, all rows in each tree where a few are of high risk. Trees that see few columns
+/// each differ more, which helps their sum. The validation curves choose the rounds, so that only the upper bound is set
+/// here. Known directions keep small books from learning noise; where a business does not keep to them, some candidates
+/// are free of them.
 fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsError> {
     let max_bins = if n_rows < LARGE { FEW_BINS } else { boost::Params::default().max_bins };
     let default = boost::Params { learning_rate: 0.04, rounds: 600, max_bins, ..boost::Params::default() };
