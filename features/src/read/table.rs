@@ -324,7 +324,8 @@ impl<'a> Reading<'a> {
         let (Some(ids), Some(aliases)) = (batch.texts("account_id"), batch.texts("alias")) else { return };
         let tables = batch.texts("table");
         let column = batch.position("alias");
-        for row in 0..batch.n_rows {
+        let is_bad: HashSet<usize> = bad.iter().map(|bad| bad.row).collect();
+        for row in (0..batch.n_rows).filter(|row| !is_bad.contains(row)) {
             let (Some(id), Some(alias)) = (&ids[row], &aliases[row]) else { continue };
             let table = tables.and_then(|tables| tables[row].clone());
             if let Err(reason) = Arc::make_mut(&mut self.aliases).add(alias.clone(), table, id.clone()) {
@@ -430,11 +431,13 @@ impl<'a> Reading<'a> {
         let mut in_batch = HashSet::new();
         let mut is_first = |&row: &usize| {
             let Some(id) = &ids[row] else { return true };
-            let account = self.accounts.position(&self.aliases.resolve(&table.table, id.clone()));
+            let meant = self.aliases.resolve(&table.table, id.clone());
+            let account = self.accounts.position(&meant);
             let is_first = self.accounts.facts[account].account.is_none() && in_batch.insert(account);
             if !is_first {
                 let column = table.schema.columns.iter().position(|column| column.name == "account_id");
-                bad.push(BadRow { row, column, value: Some(id.to_string()), reason: Reason::DuplicateId });
+                let value = Some(format!("{id}, which means {meant}"));
+                bad.push(BadRow { row, column, value, reason: Reason::DuplicateId });
             }
             is_first
         };

@@ -146,7 +146,8 @@ fn cells(array: &ArrayRef) -> Cells {
             Some(plain) => cells(&plain),
             None => nested(array),
         },
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => text(array),
+        // Bytes come here out of dictionaries only.
+        T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Binary | T::LargeBinary | T::BinaryView => text(array),
         _ => nested(array),
     }
 }
