@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use holdfast_features::compute::{self, Key};
 use holdfast_features::read::{Reject, SnapshotRequest};
 use holdfast_features::snapshot::{self, Snapshot};
-use holdfast_features::{FeatureSpec, FeatureTable, History, RowKey, Timestamp, compute, read};
+use holdfast_features::{FeatureSpec, FeatureTable, History, RowKey, Timestamp, read};
 use sha2::{Digest, Sha256};
 
 use crate::TrainError;
@@ -88,19 +89,24 @@ impl HistorySource {
     /// # Errors
     /// A file that cannot be read, rows that the history cannot answer, and dates after its end.
     pub fn requested(&self, config: &Config, path: &Path) -> Result<Vec<Snapshot>, TrainError> {
-        self.resolved(config, path, &read::snapshots_file(path)?)
+        let requests = read::snapshots_file(path)?;
+        self.check(path, &requests)?;
+        snapshot::requested(&self.history, &requests, &config.snapshots)
+            .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
     }
 
-    /// The snapshots of the `requests` that the file at `path` holds, in its order.
+    /// The rows of features that the `requests` ask for, which the file at `path` holds, in its order.
     ///
     /// # Errors
-    /// No requests, requests that the history cannot answer, and dates after its end.
-    pub fn resolved(
-        &self,
-        config: &Config,
-        path: &Path,
-        requests: &[SnapshotRequest],
-    ) -> Result<Vec<Snapshot>, TrainError> {
+    /// As [`Self::requested`].
+    pub fn keys(&self, path: &Path, requests: Vec<SnapshotRequest>) -> Result<Vec<Key>, TrainError> {
+        self.check(path, &requests)?;
+        snapshot::keys(&self.history, requests)
+            .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
+    }
+
+    /// Whether the file at `path` holds requests, none of them after the end of the history.
+    fn check(&self, path: &Path, requests: &[SnapshotRequest]) -> Result<(), TrainError> {
         if requests.is_empty() {
             return Err(TrainError::NoRows(path.to_owned()));
         }
@@ -108,8 +114,7 @@ impl HistorySource {
             let place = || format!("{}, row {}, column `as_of`:", path.display(), index + 1);
             self.check_date(place, request.as_of)?;
         }
-        snapshot::requested(&self.history, requests, &config.snapshots)
-            .map_err(|source| TrainError::Snapshots { path: path.to_owned(), source })
+        Ok(())
     }
 
     /// Every account active at one of the dates, which are texts of the command line.
@@ -172,7 +177,7 @@ impl HistorySource {
         progress: &Progress,
     ) -> Result<Observed, TrainError> {
         let _stage = progress.stage("computing features", 0);
-        let keys: Vec<compute::Key> = snapshots.iter().map(compute::Key::from).collect();
+        let keys: Vec<Key> = snapshots.iter().map(Key::from).collect();
         let table = compute::table(&self.history, &keys, specs)?;
         Ok(Observed { snapshots, table })
     }

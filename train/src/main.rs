@@ -11,7 +11,8 @@ use holdfast_train::cli::Cli;
 use holdfast_train::commands::{self, Verdict};
 use holdfast_train::progress::Progress;
 
-/// The system's allocator hands pages back and takes them again all the time: a tenth of the work of a run.
+/// The system's allocator hands pages back and takes them again all the time: a tenth of the work of a run. Without huge
+/// pages (`no_thp`), unless the system gives them to everybody: of those, much would be cleared that is never used.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -24,6 +24,7 @@ pub use follow_up::{FollowUp, census, follow_ups};
 pub use question::Question;
 pub use terms::{Term, terms, unmatched_labels};
 
+use crate::compute::Key;
 use crate::history::{AccountFacts, History, Outcome, Subscription, Text};
 use crate::read::SnapshotRequest;
 use crate::time::Timestamp;
@@ -154,6 +155,29 @@ fn open_terms<'a>(
     })
 }
 
+/// The rows of a feature table that a file asks for, in its order: what [`requested`] gives, without what came of them.
+///
+/// # Errors
+/// As [`requested`].
+pub fn keys(history: &History, requests: Vec<SnapshotRequest>) -> Result<Vec<Key>, SnapshotError> {
+    // Rows of one account usually stand together.
+    let mut last: Option<&AccountFacts> = None;
+    let key = |(row, request): (usize, SnapshotRequest)| {
+        let facts = match last.filter(|facts| facts.account_id == request.account_id) {
+            Some(facts) => facts,
+            None => {
+                let id = &request.account_id;
+                let found = history.accounts.binary_search_by(|facts| facts.account_id.cmp(id));
+                &history.accounts[found.map_err(|_| unknown_account(row, id))?]
+            }
+        };
+        last = Some(facts);
+        let subscription_id = wanted(facts, row, &request)?.map(|own| own.subscription_id.clone());
+        Ok(Key { account_id: request.account_id, as_of: request.as_of, subscription_id })
+    };
+    (1..).zip(requests).map(key).collect()
+}
+
 /// The snapshots that a file asks for, in its order. A row's own label wins; without one the account's churn
 /// within the calendar horizon is taken, where it is known and a contract was in force.
 ///
@@ -224,13 +248,9 @@ fn of_account(
     let found = history.accounts.binary_search_by(|facts| Some(&facts.account_id).cmp(&id));
     let mut course = None;
     let snapshot = |(row, request): (usize, &SnapshotRequest)| {
-        let account_id = request.account_id.clone();
-        let Ok(index) = found else { return Err(SnapshotError::UnknownAccount { row, account_id }) };
+        let index = found.map_err(|_| unknown_account(row, &request.account_id))?;
         let facts = &history.accounts[index];
-        let subscription = match wanted(facts, request) {
-            Ok(subscription) => subscription,
-            Err(wanted) => return Err(SnapshotError::UnknownSubscription { row, account_id, wanted }),
-        };
+        let subscription = wanted(facts, row, request)?;
         let in_force = next_in_force(facts, request.as_of, config).is_some();
         let derived = history.until.filter(|_| in_force).and_then(|until| {
             let course = course.get_or_insert_with(|| calendar::Course::of(facts, config, until));
@@ -239,7 +259,7 @@ fn of_account(
         let given = request.label.map(|label| label > 0.5);
         Ok(Snapshot {
             account: index,
-            account_id,
+            account_id: request.account_id.clone(),
             as_of: request.as_of,
             framing: Framing::Calendar,
             horizon_days: config.horizon_days,
@@ -256,26 +276,33 @@ fn of_account(
     (start + 1..).zip(requests).map(snapshot).collect()
 }
 
-/// The subscription that a request names by id or by the day of its start; of several that started on one
-/// day, the one still running at the observation.
+fn unknown_account(row: usize, id: &Text) -> SnapshotError {
+    SnapshotError::UnknownAccount { row, account_id: id.clone() }
+}
+
+/// The subscription that the request of that 1-based `row` names by id or by the day of its start; of several that started
+/// on one day, the one still running at the observation.
 fn wanted<'a>(
     facts: &'a AccountFacts,
+    row: usize,
     request: &SnapshotRequest,
-) -> Result<Option<&'a Subscription>, String> {
+) -> Result<Option<&'a Subscription>, SnapshotError> {
+    if request.subscription_id.is_none() && request.started_at.is_none() {
+        return Ok(None);
+    }
     let mut fitting: Vec<&Subscription> = facts
         .subscriptions
         .iter()
         .filter(|own| request.subscription_id.as_ref().is_none_or(|id| *id == own.subscription_id))
         .filter(|own| request.started_at.is_none_or(|start| start.day() == own.started_at.day()))
         .collect();
-    if request.subscription_id.is_none() && request.started_at.is_none() {
-        return Ok(None);
-    }
     fitting.sort_by_key(|own| (own.ended_at.is_some_and(|end| end < request.as_of), &own.subscription_id));
-    let by_id = request.subscription_id.as_ref().map(|id| format!("`{id}`"));
-    let by_start = request.started_at.map(|start| format!("that started on {start}"));
-    let words = || [by_id, by_start].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    fitting.first().copied().map(Some).ok_or_else(words)
+    fitting.first().copied().map(Some).ok_or_else(|| {
+        let by_id = request.subscription_id.as_ref().map(|id| format!("`{id}`"));
+        let by_start = request.started_at.map(|start| format!("that started on {start}"));
+        let wanted = by_id.into_iter().chain(by_start).collect::<Vec<_>>().join(" ");
+        SnapshotError::UnknownSubscription { row, account_id: facts.account_id.clone(), wanted }
+    })
 }
 
 /// The next end of a term among the contracts in force at `as_of`, as far as was known.

@@ -39,15 +39,14 @@ impl Asked {
             || args.snapshots.as_deref().map(|path| (path, read::snapshots_file(path))),
         );
         let source = source?;
-        let snapshots = match requests {
-            Some((path, requests)) => source.resolved(config, path, &requests?)?,
-            None => source.active_at(config, &args.as_of)?,
+        let keys = match requests {
+            Some((path, requests)) => source.keys(path, requests?)?,
+            None => source.active_at(config, &args.as_of)?.iter().map(Key::from).collect(),
         };
         let specs = match args.only.as_slice() {
             [] => source.specs(config)?,
             names => compute::specs_of(&source.history, names)?,
         };
-        let keys = snapshots.iter().map(Key::from).collect();
         Ok(Self { source, keys, specs })
     }
 }
@@ -90,14 +89,17 @@ pub(super) fn run(args: &FeaturesArgs, now: Timestamp, progress: &Progress) -> R
     };
     let (keys, specs) = (&asked.keys, &asked.specs);
     let n_features = specs.iter().filter(|spec| spec.role == Role::Feature).count();
-    Ok(format!(
+    let answer = format!(
         "{told}{}{} rows of {} features and {} context columns: {}\n",
         super::set_aside(out, &asked.source.rejects)?,
         count(keys.len()),
         count(n_features),
         count(specs.len() - n_features),
         out.display()
-    ))
+    );
+    // The process ends: the system takes its memory back at once, and not piece by piece.
+    std::mem::forget(asked);
+    Ok(answer)
 }
 
 /// Has the program for clusters do the work: DataFusion and Ballista are no part of this one.
