@@ -120,12 +120,19 @@ fn requests_name_a_subscription_and_may_bring_a_label() {
     let derived = SnapshotRequest { label: None, ..request.clone() };
     let derived = requested(&history, &[derived], &config).unwrap();
     assert_eq!((derived[0].label, derived[0].outcome), (Some(true), Some(Outcome::Churned)));
+    let either = SnapshotRequest { started_at: None, ..request.clone() };
+    let both = [request.clone(), either];
+    let found = requested(&history, &both, &config).unwrap();
+    assert_eq!(keys(&history, both.to_vec()).unwrap(), found.iter().map(Key::from).collect::<Vec<_>>());
 
     let unknown = SnapshotRequest { account_id: "nobody".into(), ..request.clone() };
-    let error = requested(&history, &[request.clone(), unknown], &config).unwrap_err();
+    let one_unknown = [request.clone(), unknown];
+    let error = requested(&history, &one_unknown, &config).unwrap_err();
     assert_eq!(error, SnapshotError::UnknownAccount { row: 2, account_id: "nobody".into() });
-    let elsewhere = SnapshotRequest { started_at: Some(at("2024-02-02")), ..request };
-    let error = requested(&history, &[elsewhere], &config).unwrap_err();
+    assert_eq!(keys(&history, one_unknown.to_vec()), Err(error));
+    let elsewhere = [SnapshotRequest { started_at: Some(at("2024-02-02")), ..request }];
+    let error = requested(&history, &elsewhere, &config).unwrap_err();
+    assert_eq!(keys(&history, elsewhere.to_vec()), Err(error.clone()));
     assert!(error.to_string().contains("no subscription that started on 2024-02-02"), "{error}");
 }
 
