@@ -74,11 +74,27 @@ impl Inspection {
 /// # Errors
 /// Only files or folders that cannot be read at all.
 pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
+    let (inspection, found_late) = inspect_in(dir, config, None)?;
+    if found_late.is_none() || inspection.history.is_none() {
+        return Ok(inspection);
+    }
+    // Amounts were read before the rows that say what they are in: with that known, all is read once more. Few currencies have
+    // minor units other than hundredths, and few histories name theirs late.
+    drop(inspection);
+    Ok(inspect_in(dir, config, found_late)?.0)
+}
+
+/// As [`inspect`]; rows that name no currency are in `currency`. Further the currency that should have been given.
+fn inspect_in(
+    dir: &Path,
+    config: &HistoryConfig,
+    currency: Option<Text>,
+) -> Result<(Inspection, Option<Text>), ReadError> {
     let Files { mut tables, mut notes, problems, found } = discover(dir)?;
     tables.values_mut().for_each(|paths| paths.retain(|path| !config.left_out.contains(path)));
     let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
     config.listener.expect(tables.values().flatten().map(length).sum());
-    let mut reading = Reading::new(config);
+    let mut reading = Reading::new(config, currency);
     problems.into_iter().for_each(|problem| reading.findings.problem(problem));
     match (config.usage, tables.contains_key("usage_events") && tables.contains_key("usage_daily")) {
         (None, true) => reading.findings.problem(Problem::table("usage_events", Reason::UsageTwice)),
@@ -130,13 +146,13 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
         let reason = Reason::MappedColumnMissing { column: column.clone(), found: vec![] };
         reading.findings.problem(Problem::table("accounts", reason));
     }
-    if reading.currencies.len() > 1 {
-        let places = reading.currencies.values().cloned().collect();
+    if let Some(places) = reading.currencies.mixed() {
         let column = Some("currency".to_owned());
         let problem = Problem::table("subscriptions, invoices", Reason::MixedCurrencies(places));
         reading.findings.problem(Problem { column, ..problem });
     }
-    Ok(finish(reading, config, reports, notes))
+    let found_late = reading.currencies.found_late();
+    Ok((finish(reading, config, reports, notes), found_late))
 }
 
 /// Reads the tables that are packed side by side.
@@ -183,7 +199,7 @@ fn finish(
     notes: Vec<String>,
 ) -> Inspection {
     let known_at = reading.known_at;
-    let currency = reading.currencies.keys().next().map(|code| Text::from(code.as_str()));
+    let currency = reading.currencies.own().map(Text::from);
     let (accounts, store, findings) = reading.finish();
     let history = (findings.n_problems == 0).then(|| History {
         accounts,

@@ -2,13 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::history::Text;
 use crate::read::check::{BadRow, Batch};
 use crate::read::config::OnBadRow;
-use crate::read::contract::{MoneyUnit, TableSchema};
-use crate::read::convert::{Typed, convert, minor_units};
+use crate::read::contract::TableSchema;
+use crate::read::convert::convert;
 use crate::read::error::{Problem, ReadError, Reason};
-use crate::read::mapping::Mapping;
 use crate::read::source::{Cells, RawBatch};
 
 use super::{MappedFile, Reading, TableReading};
@@ -101,26 +99,8 @@ impl Reading<'_> {
             columns.push(Some(typed));
         }
         let mut batch = Batch { schema, n_rows: raw.n_rows, columns };
-        self.to_major_units(&mut batch, &file.mapping);
+        self.currencies.scale(&mut batch, &file.mapping);
         (batch, bad)
-    }
-
-    /// Divides amounts in minor units by what makes one unit of the row's currency, or of the history's.
-    fn to_major_units(&self, batch: &mut Batch, mapping: &Mapping) {
-        let own = self.currencies.keys().next().map(String::as_str);
-        let by_row: Option<Vec<f64>> = batch.texts("currency").map(|currencies| {
-            let code = |currency: &Option<Text>| currency.as_ref().map(|code| code.to_uppercase());
-            currencies.iter().map(|currency| minor_units(code(currency).as_deref().or(own))).collect()
-        });
-        for (typed, mapped) in batch.columns.iter_mut().zip(&mapping.columns) {
-            let is_minor = mapped.as_ref().is_some_and(|mapped| mapped.spelling.unit == MoneyUnit::Minor);
-            if let (true, Some(Typed::Number(amounts))) = (is_minor, typed) {
-                for (row, amount) in amounts.iter_mut().enumerate() {
-                    let factor = by_row.as_ref().map_or_else(|| minor_units(own), |by_row| by_row[row]);
-                    *amount = amount.map(|amount| amount / factor);
-                }
-            }
-        }
     }
 
     pub(super) fn report_bad_rows(

@@ -1,9 +1,9 @@
 //! Reading one table of a history, file by file and batch by batch.
 
 mod batch;
+mod currency;
 mod used;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ use super::load::TableReport;
 use super::mapping::{Mapping, resolve};
 use super::source::{file_name, scan};
 
+pub(super) use currency::Currencies;
+
 /// A history being read, table by table.
 pub(super) struct Reading<'a> {
     pub(super) config: &'a HistoryConfig,
@@ -36,8 +38,7 @@ pub(super) struct Reading<'a> {
     pub(super) n_files: u64,
     /// The latest time at which something was known.
     pub(super) known_at: Option<Timestamp>,
-    /// Each currency and where it stands first.
-    pub(super) currencies: BTreeMap<String, String>,
+    pub(super) currencies: Currencies,
 }
 
 /// The tables whose facts stand in the history itself: every snapshot asks for them, and they are small.
@@ -64,7 +65,8 @@ pub(super) struct MappedFile<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(config: &'a HistoryConfig) -> Self {
+    /// For reading a history in that currency, where it is known already.
+    pub(super) fn new(config: &'a HistoryConfig, currency: Option<Text>) -> Self {
         Self {
             config,
             present: Present::new(config),
@@ -75,7 +77,7 @@ impl<'a> Reading<'a> {
             store: None,
             n_files: 0,
             known_at: None,
-            currencies: BTreeMap::new(),
+            currencies: Currencies::new(currency),
         }
     }
 
@@ -93,7 +95,7 @@ impl<'a> Reading<'a> {
             // Files of different tables have different numbers.
             n_files: (table as u64) << 32,
             currencies: self.currencies.clone(),
-            ..Self::new(self.config)
+            ..Self::new(self.config, None)
         }
     }
 
@@ -101,9 +103,7 @@ impl<'a> Reading<'a> {
     pub(super) fn join(&mut self, fork: Self) {
         self.findings.extend(fork.findings);
         self.known_at = self.known_at.max(fork.known_at);
-        for (code, place) in fork.currencies {
-            self.currencies.entry(code).or_insert(place);
-        }
+        self.currencies.extend(fork.currencies);
     }
 
     /// Reads the table of `schema` out of its files.

@@ -47,9 +47,7 @@ impl Reading<'_> {
             let known_at = batch.known_at(row, table.config.delay, self.config.now);
             self.known_at = self.known_at.max(known_at);
             if let Some(code) = currencies.and_then(|currencies| currencies[row].as_ref()) {
-                let code = code.to_uppercase();
-                let place = format!("{code} ({}, row {})", file.name, raw.first_row + row);
-                self.currencies.entry(code).or_insert(place);
+                self.currencies.note(code, file.name, raw.first_row + row);
             }
         }
         if table.schema.name == "id_map" {

@@ -2,6 +2,7 @@
 
 mod bad_history;
 mod columnar;
+mod currency;
 mod formats;
 mod good_history;
 mod other_files;
