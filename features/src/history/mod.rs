@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Kind;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -46,8 +47,8 @@ pub struct History {
     pub currency: Option<Text>,
     /// The tables that are present, in the order of the contract.
     pub tables: Vec<TableSummary>,
-    /// The names of the unknown, time-safe columns of `accounts`: [`Account::candidates`] follows this order.
-    pub candidate_columns: Vec<String>,
+    /// The unknown, time-safe columns of `accounts`: [`Account::candidates`] follows this order.
+    pub candidate_columns: Vec<CandidateColumn>,
     /// Columns of `subscriptions` whose value of today is that of every earlier time, by the configuration.
     pub constant_subscription_columns: Vec<MutableColumn>,
 }
@@ -202,6 +203,15 @@ pub struct Account {
     pub csm_id: Option<Text>,
     /// Values of [`History::candidate_columns`].
     pub candidates: Vec<Candidate>,
+}
+
+/// An unknown column of `accounts` that the configuration declares constant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateColumn {
+    /// Its name.
+    pub name: String,
+    /// A number or a category, by the values of all accounts.
+    pub kind: Kind,
 }
 
 /// A value of an unknown column of `accounts` that the configuration declares constant.

@@ -74,7 +74,8 @@ impl Inspection {
 /// # Errors
 /// Only files or folders that cannot be read at all.
 pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
-    let (inspection, found_late) = inspect_in(dir, config, None)?;
+    let known = config.part_of.as_ref().and_then(|whole| whole.currency.clone());
+    let (inspection, found_late) = inspect_in(dir, config, known)?;
     if found_late.is_none() || inspection.history.is_none() {
         return Ok(inspection);
     }
@@ -109,6 +110,8 @@ fn inspect_in(
         (_, false) => {}
     }
     let mut reports = Vec::new();
+    let is_whole = config.part_of.is_none();
+    let is_required = |schema: &TableSchema| is_whole && schema.name == REQUIRED_TABLE;
     let is_there = |schema: &TableSchema| tables.get(schema.name).is_some_and(|paths| !paths.is_empty());
     let is_packed = |schema: &TableSchema| is_there(schema) && !IN_HISTORY.contains(&schema.name);
     let packed: Vec<&'static TableSchema> = TABLES.iter().filter(|schema| is_packed(schema)).collect();
@@ -124,14 +127,14 @@ fn inspect_in(
                 let n_problems = reading.findings.n_problems;
                 let report = reading.read_table(schema, paths)?;
                 let is_empty = report.is_empty() && reading.findings.n_problems == n_problems;
-                if is_empty && schema.name == REQUIRED_TABLE {
+                if is_empty && is_required(schema) {
                     reading.findings.problem(Problem::table(schema.name, Reason::NoRows));
                 } else if is_empty {
                     notes.push(format!("{} has no rows and counts as absent", schema.name));
                 }
                 reports.push(report);
             }
-            _ if schema.name == REQUIRED_TABLE => {
+            _ if is_required(schema) => {
                 let found = found.clone();
                 reading
                     .findings
@@ -141,7 +144,7 @@ fn inspect_in(
             None => {}
         }
     }
-    let has_accounts = reports.iter().any(|report| report.summary.table == "accounts");
+    let has_accounts = !is_whole || reports.iter().any(|report| report.summary.table == "accounts");
     if let (false, Some(column)) = (has_accounts, config.constant_account_columns.first()) {
         let reason = Reason::MappedColumnMissing { column: column.clone(), found: vec![] };
         reading.findings.problem(Problem::table("accounts", reason));
@@ -200,11 +203,8 @@ fn finish(
 ) -> Inspection {
     let known_at = reading.known_at;
     let currency = reading.currencies.own().map(Text::from);
-    let (accounts, store, findings) = reading.finish();
+    let (facts, findings) = reading.finish();
     let history = (findings.n_problems == 0).then(|| History {
-        accounts,
-        store,
-        book: None,
         until: config.until.or(known_at),
         currency,
         tables: tables
@@ -212,8 +212,8 @@ fn finish(
             .filter(|table| table.summary.n_rows > 0 || !table.is_read)
             .map(|table| table.summary.clone())
             .collect(),
-        candidate_columns: config.constant_account_columns.clone(),
         constant_subscription_columns: config.constant_subscription_columns.clone(),
+        ..facts
     });
     let (problems, n_problems, rejects) = (findings.problems, findings.n_problems, findings.rejects);
     Inspection { history, tables, notes, problems, n_problems, rejects }

@@ -7,8 +7,8 @@ mod used;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::history::{AccountFacts, TableSummary, Text};
-use crate::store::{Packer, Store, StoreBuilder};
+use crate::history::{History, TableSummary, Text};
+use crate::store::{Packer, StoreBuilder};
 use crate::time::Timestamp;
 
 use super::accounts::{Accounts, Aliases};
@@ -157,7 +157,8 @@ impl<'a> Reading<'a> {
             .filter(|name| !is_present(name, &table.report))
             .collect();
         let summary = &table.report.summary;
-        if table.n_read > 0 && summary.n_rejected == table.n_read {
+        let is_whole = self.config.part_of.is_none();
+        if is_whole && table.n_read > 0 && summary.n_rejected == table.n_read {
             self.findings.problem(Problem::table(schema.name, Reason::AllRejected(table.n_read)));
         }
         Ok(table.report)
@@ -218,15 +219,17 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// The accounts by id, and what is packed of them.
-    pub(super) fn finish(mut self) -> (Vec<AccountFacts>, Option<Arc<Store>>, Findings) {
+    /// The accounts by id and what is packed of them, as a history that tells nothing more; and what was found wrong.
+    pub(super) fn finish(mut self) -> (History, Findings) {
         let store = self.store.take().and_then(Arc::into_inner);
         for id in store.as_ref().map(StoreBuilder::ids).unwrap_or_default() {
             self.accounts.position(&id);
         }
-        let accounts = self.accounts.finish(self.config.constant_account_columns.len());
+        let kinds = self.config.part_of.as_ref().map(|whole| whole.constant_account_kinds.as_slice());
+        let (accounts, candidate_columns) =
+            self.accounts.finish(&self.config.constant_account_columns, kinds);
         let store = store.map(|store| Arc::new(store.finish(&accounts)));
-        (accounts, store, self.findings)
+        (History { accounts, store, candidate_columns, ..History::default() }, self.findings)
     }
 }
 

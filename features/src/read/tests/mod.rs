@@ -6,6 +6,7 @@ mod currency;
 mod formats;
 mod good_history;
 mod other_files;
+mod part;
 mod prepared;
 mod real_data;
 mod unusual_columns;
