@@ -9,7 +9,7 @@ use datafusion::error::DataFusionError;
 use holdfast_features::Timestamp;
 use holdfast_features::compute::ComputeError;
 use holdfast_features::matrix::TableError;
-use holdfast_features::read::ReadError;
+use holdfast_features::read::{Problem, ReadError};
 use holdfast_features::settings::Mistakes;
 use holdfast_features::snapshot::SnapshotError;
 use holdfast_features::time::NotATime;
@@ -40,6 +40,11 @@ pub enum ClusterError {
         "the table id_map is not applied on a cluster: join it into the tables first, or compute without --cluster"
     )]
     IdMap,
+    /// Rows of one id, all but one of which are to be set aside.
+    #[error(
+        "{0}; which of such rows is set aside goes by their order, and a cluster keeps none: remove all but one, or compute without --cluster"
+    )]
+    RowTwice(Box<Problem>),
     /// Both tables of usage, and no word which is meant.
     #[error(
         "usage_events and usage_daily are both there: say `usage = \"events\"` or `usage = \"daily\"` in [history]"

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use holdfast_features::history::{Book, TableSummary, Text};
-use holdfast_features::read::HistoryConfig;
 use holdfast_features::read::contract::TableSchema;
+use holdfast_features::read::{HistoryConfig, PartOf};
 use holdfast_features::settings::Mistakes;
 use holdfast_features::{FeatureSpec, Kind, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,10 @@ pub struct Job {
     pub book_starts: Vec<i64>,
     /// When they ended.
     pub book_ends: Vec<i64>,
+    /// Whether any row of the renewal history tells the MRR.
+    pub mrr_is_told: bool,
+    /// What each constant column of `accounts` holds.
+    pub constant_account_kinds: Vec<Kind>,
     /// The features to compute, in the order of the output.
     pub specs: Vec<FeatureSpec>,
 }
@@ -83,7 +87,7 @@ impl Job {
     /// The book of contracts that all accounts together make.
     pub(crate) fn book(&self) -> Book {
         let times = |micros: &[i64]| micros.iter().map(|time| Timestamp(*time)).collect();
-        Book { starts: times(&self.book_starts), ends: times(&self.book_ends) }
+        Book { starts: times(&self.book_starts), ends: times(&self.book_ends), mrr_is_told: self.mrr_is_told }
     }
 
     /// The job of `text`.
@@ -103,7 +107,10 @@ impl Job {
         config.tables.values_mut().for_each(|table| table.ignore.clear());
         Ok(HistoryConfig {
             now: self.now.map(Timestamp),
-            until: self.until.map(Timestamp),
+            part_of: Some(PartOf {
+                currency: self.currency.as_deref().map(Text::from),
+                constant_account_kinds: self.constant_account_kinds.clone(),
+            }),
             with_hashes: false,
             ..config
         })
@@ -121,11 +128,6 @@ impl Job {
             sha256: None,
         };
         known.map(summary).collect()
-    }
-
-    /// The currency as facts hold it.
-    pub(crate) fn currency(&self) -> Option<Text> {
-        self.currency.as_deref().map(Text::from)
     }
 
     /// The columns of a feature row: its number among those asked for, then the features.
@@ -179,6 +181,27 @@ mod tests {
     use arrow::datatypes::TimeUnit;
 
     use super::*;
+
+    #[test]
+    fn the_end_of_a_history_is_no_limit_to_its_rows() {
+        let job = |config: &str| Job {
+            config: config.to_owned(),
+            now: None,
+            until: Some(0),
+            currency: None,
+            tables: Vec::new(),
+            sources: Vec::new(),
+            book_starts: Vec::new(),
+            book_ends: Vec::new(),
+            mrr_is_told: false,
+            constant_account_kinds: Vec::new(),
+            specs: Vec::new(),
+        };
+        // Contracts may begin long after the last fact, but not after an end that was set.
+        assert_eq!(job("").history_config().unwrap().until, None);
+        let set = job("[history]\nuntil = \"2024-01-01\"\n").history_config().unwrap();
+        assert_eq!(set.until, Some(Timestamp::parse("2024-01-01").unwrap()));
+    }
 
     #[test]
     fn the_types_of_files_survive_as_names() {

@@ -14,11 +14,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, LargeBinaryArray, ListArray};
 use arrow::array::{RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use holdfast_features::compute::{self, ComputeError, Key};
-use holdfast_features::read::contract::TableSchema;
-use holdfast_features::read::{self, HistoryConfig, ReadError};
+use holdfast_features::read::{self, ReadError};
 use holdfast_features::{Column, FeatureTable, History, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
@@ -30,12 +29,6 @@ use crate::rows;
 
 /// Facts that are laid out at one time: a few times as many bytes are in memory while they are swept.
 const CHUNK_BYTES: usize = 64 << 20;
-
-/// The table that every history needs.
-const REQUIRED_TABLE: &str = "subscriptions";
-/// The account that stands in for it where none of a chunk's accounts has a contract. No id begins with a control
-/// character: ids are trimmed.
-const NOBODY: &str = "\u{1}nobody";
 
 /// Why an executor cannot compute features.
 #[derive(Debug, thiserror::Error)]
@@ -184,27 +177,19 @@ fn table(job: &Job, facts: &BySource<'_>, keys: &[Key]) -> Result<FeatureTable, 
         .prefix("holdfast-")
         .tempdir()
         .map_err(|source| KernelError::Io { path: std::env::temp_dir(), source })?;
-    let mut has_contracts = false;
     for (&number, rows) in facts {
         let source = job.sources.get(usize::from(number)).ok_or(CutShortFacts::Source(number))?;
-        has_contracts |= source.table == REQUIRED_TABLE;
         let batch = rows::decode(&source.typed()?, rows)?;
         write(folder.path(), &source.table, &format!("{number}.parquet"), &batch)?;
     }
-    if !has_contracts {
-        write(folder.path(), REQUIRED_TABLE, "nobody.parquet", &nobodys_contract(&config)?)?;
-    }
-    let mut history = read::history(folder.path(), &config)?;
-    as_a_part_of(job, &mut history);
+    let history = History {
+        // What only the whole history tells.
+        until: job.until.map(Timestamp),
+        tables: job.summaries(),
+        book: Some(Arc::new(job.book())),
+        ..read::history(folder.path(), &config)?
+    };
     Ok(compute::table(&history, keys, &job.specs)?)
-}
-
-/// What only the whole history tells. [`NOBODY`] may stay: no row of it is asked for.
-fn as_a_part_of(job: &Job, history: &mut History) {
-    history.until = job.until.map(Timestamp);
-    history.currency = job.currency();
-    history.tables = job.summaries();
-    history.book = Some(Arc::new(job.book()));
 }
 
 fn write(folder: &Path, table: &str, file: &str, batch: &RecordBatch) -> Result<(), KernelError> {
@@ -218,31 +203,4 @@ fn write(folder: &Path, table: &str, file: &str, batch: &RecordBatch) -> Result<
     writer.write(batch)?;
     writer.close()?;
     Ok(())
-}
-
-/// One contract of [`NOBODY`], under the names that the configuration gives the columns.
-fn nobodys_contract(config: &HistoryConfig) -> Result<RecordBatch, ArrowError> {
-    let config = config.table(REQUIRED_TABLE);
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("subscription_id", Arc::new(StringArray::from(vec![NOBODY]))),
-        ("account_id", Arc::new(StringArray::from(vec![NOBODY]))),
-        ("mrr", Arc::new(Float64Array::from(vec![0.0]))),
-        ("started_at", Arc::new(StringArray::from(vec!["2000-01-01"]))),
-        ("billing_period_months", Arc::new(Int64Array::from(vec![12]))),
-    ];
-    let required = TableSchema::find(REQUIRED_TABLE).map(|schema| schema.columns).unwrap_or_default();
-    let named = |name: &str| config.columns.get(name).cloned().unwrap_or_else(|| name.to_owned());
-    let mut fields: Vec<Field> = columns
-        .iter()
-        .map(|(name, array)| Field::new(named(name), array.data_type().clone(), true))
-        .collect();
-    let mut arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, array)| array).collect();
-    // A column that the configuration maps must be there, whatever it holds.
-    for name in required.iter().filter_map(|column| config.columns.get(column.name)).chain(&config.ignore) {
-        if !fields.iter().any(|field| field.name() == name) {
-            fields.push(Field::new(name, DataType::Utf8, true));
-            arrays.push(Arc::new(StringArray::new_null(1)));
-        }
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }

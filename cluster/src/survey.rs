@@ -17,7 +17,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use holdfast_features::compute::ComputeError;
 use holdfast_features::history::Book;
 use holdfast_features::history::Usage;
-use holdfast_features::read::{self, UsageTable};
+use holdfast_features::read::{self, Problem, Reason, UsageTable};
 use holdfast_features::{AccountFacts, FeatureSpec, History, Timestamp, compute};
 
 use crate::job::Job;
@@ -73,9 +73,24 @@ pub(crate) async fn survey(
             }
         }
     }
-    let mut history = read::history(folder.path(), &config)?;
     let large: Vec<&SourceFiles> =
         sources.iter().filter(|source| source.source.table == LARGE_TABLE).collect();
+    let mut found = read::inspect(folder.path(), &config)?;
+    if found.problems.iter().any(is_sample_of_bad_rows) {
+        // Other rows may be good: all are read, as one machine would.
+        let below = folder.path().join(LARGE_TABLE);
+        std::fs::remove_dir_all(&below)
+            .and_then(|()| std::fs::create_dir(&below))
+            .map_err(|source| ClusterError::Io { path: below.clone(), source })?;
+        for (number, file) in large.iter().flat_map(|source| &source.files).enumerate() {
+            bring(location, file, &below.join(format!("{number}.parquet"))).await?;
+        }
+        found = read::inspect(folder.path(), &config)?;
+    }
+    if let Some(twice) = found.rejects.iter().find(|reject| reject.reason == Reason::DuplicateId) {
+        return Err(ClusterError::RowTwice(Box::new(twice.clone())));
+    }
+    let mut history = found.usable()?;
     if large.is_empty() {
         let specs = wanted(&history, only, settings)?;
         return Ok(Survey { history, sources, specs });
@@ -103,6 +118,8 @@ impl Survey {
             sources: self.sources.iter().map(|source| source.source.clone()).collect(),
             book_starts: in_micros(&book.starts),
             book_ends: in_micros(&book.ends),
+            mrr_is_told: book.mrr_is_told,
+            constant_account_kinds: self.history.candidate_columns.iter().map(|column| column.kind).collect(),
             specs,
         }
     }
@@ -110,6 +127,10 @@ impl Survey {
 
 fn in_micros(times: &[Timestamp]) -> Vec<i64> {
     times.iter().map(|time| time.0).collect()
+}
+
+fn is_sample_of_bad_rows(problem: &Problem) -> bool {
+    problem.table == LARGE_TABLE && matches!(problem.reason, Reason::AllRejected(_))
 }
 
 /// The features called `only`, or all that the history offers.

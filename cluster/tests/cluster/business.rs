@@ -32,7 +32,7 @@ impl Known {
         let history = folder.path().join("history");
         let simulation = simulate(&business.check().unwrap()).with_usage_files(UsageFiles::Monthly);
         let written = simulation.write(&history, |_| {}).unwrap();
-        let (keys, table) = embedded(&history);
+        let (keys, table) = embedded(&history, &read::HistoryConfig::default());
         Self { folder, keys, table, n_events: written.n_rows("usage_events") }
     }
 
@@ -59,8 +59,8 @@ pub(crate) fn large() -> &'static Known {
 }
 
 /// What one machine makes of the history in `folder`.
-pub(crate) fn embedded(folder: &Path) -> (Vec<RowKey>, FeatureTable) {
-    let history = read::history(folder, &read::HistoryConfig::default()).unwrap();
+pub(crate) fn embedded(folder: &Path, config: &read::HistoryConfig) -> (Vec<RowKey>, FeatureTable) {
+    let history = read::history(folder, config).unwrap();
     let specs = compute::specs(&history, &ComputeConfig::default()).unwrap();
     let snapshots = AS_OF.iter().flat_map(|as_of| {
         snapshot::open(&history, Timestamp::parse(as_of).unwrap(), &SnapshotConfig::default())

@@ -1,10 +1,11 @@
 //! The same rows as on one machine, bit for bit.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use holdfast_cluster::{Asked, Cluster, ClusterError, Query, Request};
 use holdfast_features::{FeatureTable, Timestamp, read};
@@ -14,7 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::business::{AS_OF, assert_same, large, small};
 use crate::program::{Machines, text};
 
-fn request(history: &std::path::Path) -> Request {
+pub(crate) fn request(history: &Path) -> Request {
     Request {
         history: history.display().to_string(),
         config: ("defaults".to_owned(), String::new()),
@@ -27,12 +28,40 @@ fn request(history: &std::path::Path) -> Request {
     }
 }
 
-fn run(request: Request) -> Result<(Vec<holdfast_features::RowKey>, FeatureTable), ClusterError> {
+pub(crate) fn run(request: Request) -> Result<(Vec<holdfast_features::RowKey>, FeatureTable), ClusterError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let query = Query::prepare(request).await?;
         Ok((query.keys(), query.table().await?))
     })
+}
+
+/// The rows of a Parquet file.
+pub(crate) fn rows(path: &Path) -> RecordBatch {
+    let file = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let schema = file.schema().clone();
+    concat_batches(&schema, &file.build().unwrap().map(Result::unwrap).collect::<Vec<_>>()).unwrap()
+}
+
+/// The rows with other columns of these names.
+pub(crate) fn with_columns(rows: &RecordBatch, columns: Vec<ArrayRef>) -> RecordBatch {
+    let schema = rows.schema();
+    let names = schema.fields().iter().map(|field| field.name());
+    RecordBatch::try_from_iter_with_nullable(names.zip(columns).map(|(name, column)| (name, column, true)))
+        .unwrap()
+}
+
+/// Writes other rows into a Parquet file.
+pub(crate) fn change(path: &Path, change: impl FnOnce(RecordBatch) -> RecordBatch) {
+    let changed = change(rows(path));
+    std::fs::remove_file(path).unwrap();
+    put(path, &changed);
+}
+
+pub(crate) fn put(path: &Path, rows: &RecordBatch) {
+    let mut writer = ArrowWriter::try_new(File::create_new(path).unwrap(), rows.schema(), None).unwrap();
+    writer.write(rows).unwrap();
+    writer.close().unwrap();
 }
 
 #[test]
@@ -62,18 +91,12 @@ fn only_some_features() {
 fn a_row_that_cannot_be_is_told() {
     let known = small();
     let path = known.history().join("tickets.parquet");
-    let rows = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap().build().unwrap();
-    let rows: Vec<RecordBatch> = rows.map(Result::unwrap).collect();
-    let schema = rows[0].schema();
-    let mut columns = concat_batches(&schema, &rows).unwrap().columns().to_vec();
-    let (position, _) = schema.column_with_name("priority").unwrap();
-    columns[position] = Arc::new(StringArray::from(vec!["gigantic"; columns[position].len()]));
-    let rows =
-        RecordBatch::try_from_iter(schema.fields().iter().map(|field| field.name()).zip(columns)).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create_new(&path).unwrap(), rows.schema(), None).unwrap();
-    writer.write(&rows).unwrap();
-    writer.close().unwrap();
+    change(&path, |rows| {
+        let mut columns = rows.columns().to_vec();
+        let (position, _) = rows.schema().column_with_name("priority").unwrap();
+        columns[position] = Arc::new(StringArray::from(vec!["gigantic"; rows.num_rows()]));
+        with_columns(&rows, columns)
+    });
     let error = run(request(&known.history())).unwrap_err();
     assert!(error.to_string().contains("gigantic"), "{error}");
 }

@@ -11,4 +11,5 @@
 mod business;
 mod crash;
 mod equal;
+mod parts;
 mod program;

@@ -1,14 +1,12 @@
 //! The facts behind one value: what it becomes without each of them.
 
-use std::collections::HashMap;
-
 use std::sync::Arc;
 
 use super::plan::tables_of;
 use super::sweep::load;
 use super::without::Leaving;
 use super::{ComputeError, Key, specs_of};
-use crate::history::{AccountFacts, Book, History, Text};
+use crate::history::{AccountFacts, Book, History};
 use crate::spec::FeatureSpec;
 use crate::store::Fact;
 
@@ -93,12 +91,8 @@ fn whole(history: &History, account: usize) -> Result<AccountFacts, ComputeError
         facts.usage.extend(part.usage(at).iter(store.events()));
         part.facts[at].take_packed().for_each(|fact| facts.add(fact));
         facts.sort();
-        // Packed users are numbered as threads came across them: here in the order in which they became known.
-        let mut numbers: HashMap<Text, usize> = HashMap::new();
-        for user in facts.usage.iter_mut().filter_map(|row| row.user_id.as_mut()) {
-            let next = numbers.len();
-            *user = numbers.entry(user.clone()).or_insert(next).to_string().into();
-        }
+        // Packed users are numbered as threads came across them.
+        facts.number_users();
     }
     Ok(facts)
 }

@@ -8,7 +8,7 @@ use super::{
     ComputeConfig, ComputeError, context, engagement, financial, relationship, usage, usage_people,
     usage_rhythm,
 };
-use crate::history::{Candidate, History, MutableColumn, Text};
+use crate::history::{CandidateColumn, History, MutableColumn, Text};
 use crate::spec::{Dimension, Direction, FeatureSpec, Kind, Role};
 use crate::stage;
 
@@ -104,9 +104,7 @@ fn declared_specs(history: &History) -> Vec<FeatureSpec> {
 /// The constant columns of accounts, and the stage.
 fn other_specs(history: &History) -> Vec<FeatureSpec> {
     let mut specs = Vec::new();
-    for (index, name) in history.candidate_columns.iter().enumerate() {
-        specs.push(candidate_spec(history, index, name));
-    }
+    specs.extend(history.candidate_columns.iter().map(candidate_spec));
     specs.push(FeatureSpec {
         name: STAGE.to_owned(),
         dimension: Some(Dimension::Engagement),
@@ -124,7 +122,10 @@ fn other_specs(history: &History) -> Vec<FeatureSpec> {
 /// Whether any row of the renewal history tells the MRR.
 fn mrr_is_told(history: &History) -> bool {
     let mut events = history.accounts.iter().flat_map(|facts| &facts.subscription_events);
-    events.any(|event| event.mrr_after.is_some())
+    match &history.book {
+        Some(book) => book.mrr_is_told,
+        None => events.any(|event| event.mrr_after.is_some()),
+    }
 }
 
 /// Whether the history has the table, by its summary or by its facts.
@@ -137,20 +138,11 @@ fn usage_table(history: &History) -> Option<&'static str> {
     USAGE.into_iter().find(|table| has_table(history, table))
 }
 
-fn candidate_kind(history: &History, index: usize) -> Kind {
-    let mut values =
-        history.accounts.iter().filter_map(|facts| facts.account.as_ref()?.candidates.get(index)).peekable();
-    match values.peek() {
-        Some(Candidate::Text(_)) => Kind::Category,
-        _ => Kind::Number,
-    }
-}
-
-fn candidate_spec(history: &History, index: usize, name: &str) -> FeatureSpec {
+fn candidate_spec(CandidateColumn { name, kind }: &CandidateColumn) -> FeatureSpec {
     FeatureSpec {
         name: format!("{CANDIDATE}{name}"),
         dimension: None,
-        kind: candidate_kind(history, index),
+        kind: *kind,
         role: Role::Feature,
         direction: Direction::Unknown,
         unit: String::new(),
@@ -239,12 +231,12 @@ impl Plan {
         let (kind, column) = if spec.name == STAGE {
             (Kind::Category, Column::Stage)
         } else if let Some(name) = spec.name.strip_prefix(CANDIDATE) {
-            let index = history.candidate_columns.iter().position(|column| column == name);
+            let index = history.candidate_columns.iter().position(|column| column.name == name);
             let index = index.ok_or_else(|| ComputeError::AbsentColumn {
                 feature: spec.name.clone(),
                 column: name.to_owned(),
             })?;
-            (candidate_kind(history, index), Column::Candidate(index))
+            (history.candidate_columns[index].kind, Column::Candidate(index))
         } else if let Some((measure, event)) = events::parse(&spec.name) {
             usage_table(history).ok_or_else(|| absent(&spec.source))?;
             (Kind::Number, Column::Event(measure, self.slot(event)))

@@ -1,4 +1,4 @@
-//! The book of contracts as a whole: how many are in force and how many ended lately, at any time.
+//! The book of contracts as a whole: how many are in force and how many ended lately, at any time; whether it tells the MRR.
 
 use super::{AccountFacts, Subscription, SubscriptionEvent, SubscriptionEventType};
 use crate::snapshot::schedule::events_of;
@@ -11,6 +11,8 @@ pub struct Book {
     pub starts: Vec<Timestamp>,
     /// Ends.
     pub ends: Vec<Timestamp>,
+    /// Whether any row of the renewal history tells the MRR: then no account's MRR of today stands for that of past dates.
+    pub mrr_is_told: bool,
 }
 
 impl Book {
@@ -22,6 +24,7 @@ impl Book {
             for subscription in &facts.subscriptions {
                 book.add(subscription, &facts.subscription_events);
             }
+            book.mrr_is_told |= facts.subscription_events.iter().any(|event| event.mrr_after.is_some());
         }
         book.starts.sort_unstable();
         book.ends.sort_unstable();

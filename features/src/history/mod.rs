@@ -8,10 +8,12 @@ mod commercial;
 mod customer;
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Kind;
 use crate::store::{Store, StoreError};
 use crate::time::Timestamp;
 
@@ -45,8 +47,8 @@ pub struct History {
     pub currency: Option<Text>,
     /// The tables that are present, in the order of the contract.
     pub tables: Vec<TableSummary>,
-    /// The names of the unknown, time-safe columns of `accounts`: [`Account::candidates`] follows this order.
-    pub candidate_columns: Vec<String>,
+    /// The unknown, time-safe columns of `accounts`: [`Account::candidates`] follows this order.
+    pub candidate_columns: Vec<CandidateColumn>,
     /// Columns of `subscriptions` whose value of today is that of every earlier time, by the configuration.
     pub constant_subscription_columns: Vec<MutableColumn>,
 }
@@ -123,6 +125,7 @@ impl History {
                 facts.usage.extend(loaded.usage(at).iter(store.events()));
                 loaded.facts[at].take_packed().for_each(|fact| facts.add(fact));
                 facts.sort();
+                facts.number_users();
             }
         }
         Ok(whole)
@@ -146,6 +149,26 @@ impl AccountFacts {
         sort(&mut self.states);
         sort(&mut self.interventions);
         sort(&mut self.labels);
+    }
+
+    /// Numbers the users of usage by their rows, who was known first first. What they were called does not show: users with the
+    /// same rows are one like the other.
+    pub(crate) fn number_users(&mut self) {
+        let mut by_user: HashMap<Text, Vec<Usage>> = HashMap::new();
+        for mut row in std::mem::take(&mut self.usage) {
+            match row.user_id.take() {
+                Some(user) => by_user.entry(user).or_default().push(row),
+                None => self.usage.push(row),
+            }
+        }
+        let mut users: Vec<Vec<Usage>> = by_user.into_values().collect();
+        users.iter_mut().for_each(|rows| sort(rows));
+        sort(&mut users);
+        for (number, rows) in users.into_iter().enumerate() {
+            let user_id = Some(Text::from(number.to_string()));
+            self.usage.extend(rows.into_iter().map(|row| Usage { user_id: user_id.clone(), ..row }));
+        }
+        sort(&mut self.usage);
     }
 }
 
@@ -180,6 +203,15 @@ pub struct Account {
     pub csm_id: Option<Text>,
     /// Values of [`History::candidate_columns`].
     pub candidates: Vec<Candidate>,
+}
+
+/// An unknown column of `accounts` that the configuration declares constant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateColumn {
+    /// Its name.
+    pub name: String,
+    /// A number or a category, by the values of all accounts.
+    pub kind: Kind,
 }
 
 /// A value of an unknown column of `accounts` that the configuration declares constant.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
 
-use crate::history::{AccountFacts, Candidate, Text};
+use crate::history::{AccountFacts, Candidate, CandidateColumn, Text};
+use crate::spec::Kind;
 
 use super::detect::{Detected, detect_text};
 use super::error::Reason;
@@ -34,18 +35,28 @@ impl Accounts {
         position
     }
 
-    /// The accounts by id, each list of facts in order; `n_candidates` columns of `accounts` get their types.
-    pub(super) fn finish(mut self, n_candidates: usize) -> Vec<AccountFacts> {
-        for index in 0..n_candidates {
-            self.type_candidate(index);
+    /// The accounts by id, each list of facts in order, and the columns of `accounts` called `constant` with their kinds: those
+    /// given, else the ones that their values show.
+    pub(super) fn finish(
+        mut self,
+        constant: &[String],
+        kinds: Option<&[Kind]>,
+    ) -> (Vec<AccountFacts>, Vec<CandidateColumn>) {
+        let mut columns = Vec::with_capacity(constant.len());
+        for (index, name) in constant.iter().enumerate() {
+            let known = kinds.and_then(|kinds| kinds.get(index).copied());
+            columns.push(CandidateColumn { name: name.clone(), kind: self.type_candidate(index, known) });
         }
         self.facts.par_iter_mut().for_each(AccountFacts::sort);
         self.facts.sort_by(|a, b| a.account_id.cmp(&b.account_id));
-        self.facts
+        (self.facts, columns)
     }
 
     /// Candidates are read as text; here those of one column that are all numbers or booleans become so.
-    fn type_candidate(&mut self, index: usize) {
+    fn type_candidate(&mut self, index: usize, known: Option<Kind>) -> Kind {
+        if known == Some(Kind::Category) {
+            return Kind::Category;
+        }
         let mut candidates: Vec<&mut Candidate> = self
             .facts
             .iter_mut()
@@ -62,7 +73,9 @@ impl Accounts {
             for (candidate, number) in candidates.iter_mut().zip(numbers) {
                 **candidate = Candidate::Number(Some(number).filter(|number| !number.is_nan()));
             }
+            return Kind::Number;
         }
+        known.unwrap_or(Kind::Category)
     }
 }
 

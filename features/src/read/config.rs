@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::history::MutableColumn;
+use crate::history::{MutableColumn, Text};
 use crate::incremental::Settled;
 use crate::settings::Section;
+use crate::spec::Kind;
 use crate::time::Timestamp;
 
 use super::contract::{self, ColumnSchema, TableSchema};
@@ -36,12 +37,24 @@ pub struct HistoryConfig {
     pub left_out: BTreeSet<PathBuf>,
     /// What stands in for files of usage that are left out.
     pub settled: Option<Arc<Settled>>,
+    /// Where the tables hold some accounts of a history alone, what that has decided: a table may then be missing, or have bad
+    /// rows only.
+    pub part_of: Option<PartOf>,
     /// Whether the tables' hashes are computed: a model's provenance names them.
     pub with_hashes: bool,
     /// Bytes of memory that reading and computing aim at; facts beyond it go to a temporary file.
     pub memory: usize,
     /// Who hears how far reading is.
     pub listener: Listener,
+}
+
+/// What only a history as a whole tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartOf {
+    /// The one currency of all money, where any row names one.
+    pub currency: Option<Text>,
+    /// What each of [`HistoryConfig::constant_account_columns`] holds.
+    pub constant_account_kinds: Vec<Kind>,
 }
 
 /// How far reading is.
@@ -141,6 +154,7 @@ impl Default for HistoryConfig {
             wanted: None,
             left_out: BTreeSet::new(),
             settled: None,
+            part_of: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
             listener: Listener::default(),
@@ -165,6 +179,7 @@ impl HistoryConfig {
             wanted: None,
             left_out: BTreeSet::new(),
             settled: None,
+            part_of: None,
             with_hashes: true,
             memory: DEFAULT_MEMORY,
             listener: Listener::default(),

@@ -176,16 +176,16 @@ pub(super) fn boolean(cells: &Cells, row: usize) -> Result<Option<bool>, Reason>
 }
 
 /// How many minor units make one unit of `currency` (ISO 4217).
-pub(super) fn minor_units(currency: Option<&str>) -> f64 {
+pub(super) fn minor_units(currency: Option<&str>) -> u16 {
     const NONE: [&str; 15] = [
         "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
         "XOF",
     ];
     const THOUSAND: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
     match currency {
-        Some(code) if NONE.contains(&code) => 1.0,
-        Some(code) if THOUSAND.contains(&code) => 1000.0,
-        _ => 100.0,
+        Some(code) if NONE.contains(&code) => 1,
+        Some(code) if THOUSAND.contains(&code) => 1000,
+        _ => 100,
     }
 }
 

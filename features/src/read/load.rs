@@ -74,11 +74,28 @@ impl Inspection {
 /// # Errors
 /// Only files or folders that cannot be read at all.
 pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadError> {
+    let known = config.part_of.as_ref().and_then(|whole| whole.currency.clone());
+    let (inspection, found_late) = inspect_in(dir, config, known)?;
+    if found_late.is_none() || inspection.history.is_none() {
+        return Ok(inspection);
+    }
+    // Amounts were read before the rows that say what they are in: with that known, all is read once more. Few currencies have
+    // minor units other than hundredths, and few histories name theirs late.
+    drop(inspection);
+    Ok(inspect_in(dir, config, found_late)?.0)
+}
+
+/// As [`inspect`]; rows that name no currency are in `currency`. Further the currency that should have been given.
+fn inspect_in(
+    dir: &Path,
+    config: &HistoryConfig,
+    currency: Option<Text>,
+) -> Result<(Inspection, Option<Text>), ReadError> {
     let Files { mut tables, mut notes, problems, found } = discover(dir)?;
     tables.values_mut().for_each(|paths| paths.retain(|path| !config.left_out.contains(path)));
     let length = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
     config.listener.expect(tables.values().flatten().map(length).sum());
-    let mut reading = Reading::new(config);
+    let mut reading = Reading::new(config, currency);
     problems.into_iter().for_each(|problem| reading.findings.problem(problem));
     match (config.usage, tables.contains_key("usage_events") && tables.contains_key("usage_daily")) {
         (None, true) => reading.findings.problem(Problem::table("usage_events", Reason::UsageTwice)),
@@ -93,6 +110,8 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
         (_, false) => {}
     }
     let mut reports = Vec::new();
+    let is_whole = config.part_of.is_none();
+    let is_required = |schema: &TableSchema| is_whole && schema.name == REQUIRED_TABLE;
     let is_there = |schema: &TableSchema| tables.get(schema.name).is_some_and(|paths| !paths.is_empty());
     let is_packed = |schema: &TableSchema| is_there(schema) && !IN_HISTORY.contains(&schema.name);
     let packed: Vec<&'static TableSchema> = TABLES.iter().filter(|schema| is_packed(schema)).collect();
@@ -108,14 +127,14 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
                 let n_problems = reading.findings.n_problems;
                 let report = reading.read_table(schema, paths)?;
                 let is_empty = report.is_empty() && reading.findings.n_problems == n_problems;
-                if is_empty && schema.name == REQUIRED_TABLE {
+                if is_empty && is_required(schema) {
                     reading.findings.problem(Problem::table(schema.name, Reason::NoRows));
                 } else if is_empty {
                     notes.push(format!("{} has no rows and counts as absent", schema.name));
                 }
                 reports.push(report);
             }
-            _ if schema.name == REQUIRED_TABLE => {
+            _ if is_required(schema) => {
                 let found = found.clone();
                 reading
                     .findings
@@ -125,18 +144,18 @@ pub fn inspect(dir: &Path, config: &HistoryConfig) -> Result<Inspection, ReadErr
             None => {}
         }
     }
-    let has_accounts = reports.iter().any(|report| report.summary.table == "accounts");
+    let has_accounts = !is_whole || reports.iter().any(|report| report.summary.table == "accounts");
     if let (false, Some(column)) = (has_accounts, config.constant_account_columns.first()) {
         let reason = Reason::MappedColumnMissing { column: column.clone(), found: vec![] };
         reading.findings.problem(Problem::table("accounts", reason));
     }
-    if reading.currencies.len() > 1 {
-        let places = reading.currencies.values().cloned().collect();
+    if let Some(places) = reading.currencies.mixed() {
         let column = Some("currency".to_owned());
         let problem = Problem::table("subscriptions, invoices", Reason::MixedCurrencies(places));
         reading.findings.problem(Problem { column, ..problem });
     }
-    Ok(finish(reading, config, reports, notes))
+    let found_late = reading.currencies.found_late();
+    Ok((finish(reading, config, reports, notes), found_late))
 }
 
 /// Reads the tables that are packed side by side.
@@ -183,12 +202,9 @@ fn finish(
     notes: Vec<String>,
 ) -> Inspection {
     let known_at = reading.known_at;
-    let currency = reading.currencies.keys().next().map(|code| Text::from(code.as_str()));
-    let (accounts, store, findings) = reading.finish();
+    let currency = reading.currencies.own().map(Text::from);
+    let (facts, findings) = reading.finish();
     let history = (findings.n_problems == 0).then(|| History {
-        accounts,
-        store,
-        book: None,
         until: config.until.or(known_at),
         currency,
         tables: tables
@@ -196,8 +212,8 @@ fn finish(
             .filter(|table| table.summary.n_rows > 0 || !table.is_read)
             .map(|table| table.summary.clone())
             .collect(),
-        candidate_columns: config.constant_account_columns.clone(),
         constant_subscription_columns: config.constant_subscription_columns.clone(),
+        ..facts
     });
     let (problems, n_problems, rejects) = (findings.problems, findings.n_problems, findings.rejects);
     Inspection { history, tables, notes, problems, n_problems, rejects }

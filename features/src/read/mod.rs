@@ -39,7 +39,7 @@ mod table;
 mod tests;
 mod whole_file;
 
-pub use config::{DEFAULT_MEMORY, Heard, HistoryConfig, Listener, OnBadRow, TableConfig, UsageTable};
+pub use config::{DEFAULT_MEMORY, Heard, HistoryConfig, Listener, OnBadRow, PartOf, TableConfig, UsageTable};
 pub use error::{LISTED_PROBLEMS, Problem, ReadError, Reason, Reject};
 
 pub use feature_file::feature_file;

@@ -24,6 +24,10 @@ impl Reading<'_> {
             let index = schema.columns.iter().position(|column| column.name == name)?;
             file.mapping.columns[index].as_ref().map(|mapped| mapped.position)
         };
+        // Amounts of other tables may be in the currency that this one names.
+        if position("currency").is_some() && self.currencies.own().is_none() {
+            return false;
+        }
         let happened = schema.columns.iter().filter(|column| {
             matches!(column.kind, ColumnKind::Time(Tense::Past) | ColumnKind::Date(Tense::Past))
         });

@@ -6,8 +6,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::random::{self, START};
 use super::{bits, key};
-use crate::compute::{Key, explain, specs_of, table};
+use crate::compute::{Explanation, Key, explain, specs_of, table};
 use crate::history::{AccountFacts, Book, History};
+use crate::read::{self, HistoryConfig};
 use crate::store::Fact;
 use crate::time::{DAY, Timestamp};
 
@@ -83,6 +84,42 @@ fn one_by_one(history: &History, key: &Key, name: &str) -> (Vec<String>, Vec<Str
         assert_eq!(told, expected, "{name} without {:?}", one.fact);
     }
     (behind, found)
+}
+
+/// What explains the users of March of a history of these files.
+#[expect(clippy::disallowed_methods, reason = "tests make files that no reader watches")]
+fn explained(files: [(&str, &[&str]); 2]) -> Explanation {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, header: &str, rows: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, [&[header], rows].concat().join("\n")).unwrap();
+    };
+    let contract = ["s1,a1,100,12,2024-01-01"];
+    put("subscriptions.csv", "subscription_id,account_id,mrr,billing_period_months,started_at", &contract);
+    for (name, rows) in files {
+        put(&format!("usage_events/{name}.csv"), "account_id,user_id,event,occurred_at", rows);
+    }
+    let history = read::history(folder.path(), &HistoryConfig::default()).unwrap();
+    explain(&history, &key("a1", Timestamp::parse("2024-03-10").unwrap()), "events_28d").unwrap()
+}
+
+#[test]
+fn the_numbers_of_users_hang_on_their_rows_alone() {
+    let rows = [
+        "a1,u1,login,2024-03-01T10:00:00Z",
+        "a1,u2,login,2024-03-01T10:00:00Z",
+        "a1,u3,export,2024-03-01T10:00:00Z",
+        "a1,u2,login,2024-03-02T10:00:00Z",
+        "a1,,login,2024-03-01T10:00:00Z",
+    ];
+    let expected = explained([("1", &rows[..2]), ("2", &rows[2..])]);
+    assert_eq!(expected.behind.len(), 5);
+    let reversed: Vec<&str> = rows.iter().rev().copied().collect();
+    assert_eq!(explained([("1", &rows[2..]), ("2", &rows[..2])]), expected, "other files first");
+    for cut in 0..=5 {
+        assert_eq!(explained([("1", &reversed[..cut]), ("2", &reversed[cut..])]), expected, "cut at {cut}");
+    }
 }
 
 proptest! {

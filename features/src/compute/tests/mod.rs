@@ -1,5 +1,6 @@
 //! What features must be: known values, and nothing from the future.
 
+mod alone;
 mod by_hand;
 mod explain;
 mod fingerprint;

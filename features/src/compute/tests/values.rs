@@ -247,7 +247,8 @@ fn constant_account_columns_become_features() {
     let candidates = vec![Candidate::Text(Some("DE".into())), Candidate::Number(Some(7.0))];
     facts.account = Some(Account { candidates, ..Account::default() });
     let mut history = history(facts, &["subscriptions", "accounts"]);
-    history.candidate_columns = vec!["region".into(), "size".into()];
+    let column = |name: &str, kind| CandidateColumn { name: name.to_owned(), kind };
+    history.candidate_columns = vec![column("region", Kind::Category), column("size", Kind::Number)];
     at_day(&history, "2024-06-01", |row| {
         assert_eq!(row.text("account__region"), Some("DE"));
         assert_eq!(row.number("account__size"), Some(7.0));

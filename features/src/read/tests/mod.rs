@@ -2,9 +2,11 @@
 
 mod bad_history;
 mod columnar;
+mod currency;
 mod formats;
 mod good_history;
 mod other_files;
+mod part;
 mod prepared;
 mod real_data;
 mod unusual_columns;
