@@ -15,8 +15,10 @@ pub(crate) const LANES: usize = 8;
 const BINS: usize = 256;
 /// Rows that are fetched at once: their codes stay in the second-level cache until all columns are counted.
 const BLOCK: usize = 4_096;
-/// Below this many additions, threads cost more than they save.
-const PARALLEL_FROM: usize = 100_000;
+/// From this many additions on, threads share the rows: each counts into tables of its own, which are added up then.
+const SHARE_ROWS_FROM: usize = 200_000;
+/// From this many on they share the columns, and below it threads cost more than they save.
+const SHARE_COLUMNS_FROM: usize = 20_000;
 
 type Table = [[Sums; BINS]; LANES];
 
@@ -86,65 +88,41 @@ impl Histogram {
     /// count into histograms of `spare`, which is left with at least as many.
     pub(crate) fn count(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums], spare: &mut Vec<Self>) {
         let threads = rayon::current_num_threads();
-        let parts = (rows.len() * lanes.columns.len() / PARALLEL_FROM).clamp(1, threads);
-        if parts == 1 {
-            return self.clear_and_add(lanes, rows, slopes);
+        let additions = rows.len() * lanes.columns.len();
+        if threads == 1 || additions < SHARE_COLUMNS_FROM {
+            return clear_and_add(&mut self.tables, 0, lanes, rows, slopes);
         }
-        while spare.len() + 1 < parts {
+        let n_groups = lanes.n_groups.div_ceil(threads);
+        if additions < SHARE_ROWS_FROM {
+            let parts = self.tables.par_chunks_mut(n_groups).enumerate();
+            return parts
+                .for_each(|(part, tables)| clear_and_add(tables, part * n_groups, lanes, rows, slopes));
+        }
+        while spare.len() + 1 < threads {
             spare.push(Self::new(lanes));
         }
-        let (own, others) = rows.split_at(rows.len() / parts);
-        let helpers = &mut spare[..parts - 1];
-        let of_helper = others.len().div_ceil(parts - 1).max(1);
+        let helpers = &mut spare[..threads - 1];
+        let of_thread = rows.len().div_ceil(threads);
+        let (own, others) = rows.split_at(of_thread);
         rayon::join(
-            || self.clear_and_add(lanes, own, slopes),
+            || clear_and_add(&mut self.tables, 0, lanes, own, slopes),
             || {
-                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_helper));
-                parts.for_each(|(helper, rows)| helper.clear_and_add(lanes, rows, slopes));
+                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_thread));
+                parts.for_each(|(helper, rows)| clear_and_add(&mut helper.tables, 0, lanes, rows, slopes));
             },
         );
-        for helper in &helpers[..others.len().div_ceil(of_helper)] {
-            self.merge(lanes, helper, Sums::plus);
-        }
-    }
-
-    fn clear_and_add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
-        for (group, table) in self.tables.iter_mut().enumerate() {
-            for (lane, (_, n_known)) in table.iter_mut().zip(lanes.group(group)) {
-                lane[..=n_known].fill(Sums::default());
+        let helpers = &helpers[..others.len().div_ceil(of_thread)];
+        self.tables.par_iter_mut().enumerate().for_each(|(group, table)| {
+            for helper in helpers {
+                merge(table, &helper.tables[group], lanes, group, Sums::plus);
             }
-        }
-        self.add(lanes, rows, slopes);
-    }
-
-    fn add(&mut self, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
-        let n_groups = lanes.n_groups;
-        // Fetched in a loop that does nothing else, many rows are on their way at once.
-        let mut slopes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
-        let mut codes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
-        for rows in rows.chunks(BLOCK) {
-            slopes_of_block.clear();
-            slopes_of_block.extend(rows.iter().map(|&row| slopes[row as usize]));
-            for (group, table) in self.tables.iter_mut().enumerate() {
-                codes_of_block.clear();
-                codes_of_block.extend(rows.iter().map(|&row| lanes.codes[row as usize * n_groups + group]));
-                fill(table, lanes.group(group).count(), &codes_of_block, &slopes_of_block);
-            }
-        }
+        });
     }
 
     /// Becomes what remains after `part`, a histogram over some of the same rows.
     pub(crate) fn subtract(&mut self, lanes: &Lanes, part: &Self) {
-        self.merge(lanes, part, Sums::minus);
-    }
-
-    fn merge(&mut self, lanes: &Lanes, other: &Self, merged: impl Fn(Sums, Sums) -> Sums) {
-        for (group, (table, other)) in self.tables.iter_mut().zip(&other.tables).enumerate() {
-            for ((lane, other), (_, n_known)) in table.iter_mut().zip(other).zip(lanes.group(group)) {
-                for (sums, other) in lane[..=n_known].iter_mut().zip(&other[..=n_known]) {
-                    *sums = merged(*sums, *other);
-                }
-            }
+        for (group, (table, part)) in self.tables.iter_mut().zip(&part.tables).enumerate() {
+            merge(table, part, lanes, group, Sums::minus);
         }
     }
 
@@ -156,6 +134,43 @@ impl Histogram {
 
     pub(crate) fn table(&self, group: usize) -> &Table {
         &self.tables[group]
+    }
+}
+
+/// The `tables` of the groups from `first` on become the sums over `rows`.
+fn clear_and_add(tables: &mut [Table], first: usize, lanes: &Lanes, rows: &[u32], slopes: &[Sums]) {
+    for (group, table) in (first..).zip(tables.iter_mut()) {
+        for (lane, (_, n_known)) in table.iter_mut().zip(lanes.group(group)) {
+            lane[..=n_known].fill(Sums::default());
+        }
+    }
+    let n_groups = lanes.n_groups;
+    // Fetched in a loop that does nothing else, many rows are on their way at once.
+    let mut slopes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+    let mut codes_of_block = Vec::with_capacity(BLOCK.min(rows.len()));
+    for rows in rows.chunks(BLOCK) {
+        slopes_of_block.clear();
+        slopes_of_block.extend(rows.iter().map(|&row| slopes[row as usize]));
+        for (group, table) in (first..).zip(tables.iter_mut()) {
+            codes_of_block.clear();
+            codes_of_block.extend(rows.iter().map(|&row| lanes.codes[row as usize * n_groups + group]));
+            fill(table, lanes.group(group).count(), &codes_of_block, &slopes_of_block);
+        }
+    }
+}
+
+/// Every sum of a group's `table` with that of the `other`.
+fn merge(
+    table: &mut Table,
+    other: &Table,
+    lanes: &Lanes,
+    group: usize,
+    merged: impl Fn(Sums, Sums) -> Sums,
+) {
+    for ((lane, other), (_, n_known)) in table.iter_mut().zip(other).zip(lanes.group(group)) {
+        for (sums, other) in lane[..=n_known].iter_mut().zip(&other[..=n_known]) {
+            *sums = merged(*sums, *other);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 /// Rows that one task parts, and margins that one task adds to.
-const BLOCK: usize = 1 << 14;
+const BLOCK: usize = 1 << 12;
 
 /// A question, by the codes of a column.
 #[derive(Debug, Clone, Copy)]
