@@ -209,22 +209,36 @@ pub(crate) fn cross_calibrated(
     folds: &[usize],
     seed: u64,
 ) -> Result<Vec<f64>, TrainError> {
-    let mut present: Vec<usize> = out_of_fold.rows.iter().map(|&row| folds[row]).collect();
+    cross_calibrated_by(data, &out_of_fold.rows, folds, seed, |_| out_of_fold.margins.clone())
+}
+
+/// As [`cross_calibrated`], where the margins of the `rows` depend on the fold that is judged: those that `margins` gives
+/// for it are what its calibrator is fitted to and applied to.
+pub(crate) fn cross_calibrated_by(
+    data: &LearningRows,
+    rows: &[usize],
+    folds: &[usize],
+    seed: u64,
+    margins: impl Fn(usize) -> Vec<f64> + Sync,
+) -> Result<Vec<f64>, TrainError> {
+    let mut present: Vec<usize> = rows.iter().map(|&row| folds[row]).collect();
     present.sort_unstable();
     present.dedup();
     let of_fold = |&fold: &usize| {
-        let others = out_of_fold.only(|row| folds[row] != fold);
+        let judged = OutOfFold { rows: rows.to_vec(), margins: margins(fold) };
+        let others = judged.only(|row| folds[row] != fold);
         if !has_both_classes(&data.labels, &others.rows) {
-            return Ok(None);
+            return Ok(judged.margins);
         }
-        data.calibrate(&others, seed).map(Some)
+        let calibration = data.calibrate(&others, seed)?;
+        Ok(calibrated(&data.table, &calibration, rows, &judged.margins))
     };
-    let fitted = present.par_iter().map(of_fold).collect::<Result<Vec<_>, TrainError>>()?;
-    let logit = |(&row, &margin): (&usize, &f64)| {
-        let calibration = present.binary_search(&folds[row]).ok().and_then(|at| fitted[at].as_ref());
-        calibration.map_or(margin, |calibration| calibration.logit(margin, segment(&data.table, row)))
+    let by_fold = present.par_iter().map(of_fold).collect::<Result<Vec<_>, TrainError>>()?;
+    let logit = |(at, &row): (usize, &usize)| {
+        let fold = present.partition_point(|&fold| fold < folds[row]);
+        by_fold[fold][at]
     };
-    Ok(out_of_fold.rows.iter().zip(&out_of_fold.margins).map(logit).collect())
+    Ok(rows.iter().enumerate().map(logit).collect())
 }
 
 /// The weighted mean log loss (nats) of margins.

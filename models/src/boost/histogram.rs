@@ -160,13 +160,7 @@ fn clear_and_add(tables: &mut [Table], first: usize, lanes: &Lanes, rows: &[u32]
 }
 
 /// Every sum of a group's `table` with that of the `other`.
-fn merge(
-    table: &mut Table,
-    other: &Table,
-    lanes: &Lanes,
-    group: usize,
-    merged: impl Fn(Sums, Sums) -> Sums,
-) {
+fn merge(table: &mut Table, other: &Table, lanes: &Lanes, group: usize, merged: impl Fn(Sums, Sums) -> Sums) {
     for ((lane, other), (_, n_known)) in table.iter_mut().zip(other).zip(lanes.group(group)) {
         for (sums, other) in lane[..=n_known].iter_mut().zip(&other[..=n_known]) {
             *sums = merged(*sums, *other);

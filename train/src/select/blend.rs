@@ -1,14 +1,12 @@
 //! The weighted sum of the finalists, judged like any of them.
 
-use std::collections::BTreeSet;
-
 use holdfast_models::Candidate;
 use holdfast_models::blend::{blended, weights};
 
 use super::Finalist;
 use super::explainable::{losses, mean_and_error};
 use crate::TrainError;
-use crate::learning::{LearningRows, OutOfFold, auc, cross_calibrated, weighted_log_loss};
+use crate::learning::{LearningRows, OutOfFold, auc, cross_calibrated_by, weighted_log_loss};
 use crate::split::has_both_classes;
 
 /// A difference of so many standard errors is a clear one.
@@ -42,17 +40,15 @@ pub(super) fn of(
     if all.iter().filter(|weight| **weight > 0.0).count() < 2 {
         return Ok(None);
     }
-    let mut judged = vec![0.0; rows.len()];
-    for fold in rows.iter().map(|&row| folds[row]).collect::<BTreeSet<_>>() {
-        let (own, others): (Vec<usize>, Vec<usize>) =
-            every.iter().partition(|&&position| folds[rows[position]] == fold);
+    // Weights of other folds are of another size than those of all: the calibrator must know the ones that it follows.
+    let margins = |fold: usize| {
+        let others: Vec<usize> =
+            every.iter().copied().filter(|&position| folds[rows[position]] != fold).collect();
         let weights = fitted(data, rows, &honest, &others);
-        for position in own {
-            judged[position] = sum(&honest, weights.as_ref().unwrap_or(&all), position);
-        }
-    }
-    let judged = OutOfFold { rows: rows.clone(), margins: judged };
-    let calibrated = cross_calibrated(data, &judged, folds, seed)?;
+        let weights = weights.as_ref().unwrap_or(&all);
+        every.iter().map(|&position| sum(&honest, weights, position)).collect()
+    };
+    let calibrated = cross_calibrated_by(data, rows, folds, seed, margins)?;
     let losses = losses(data, rows, &calibrated);
     let differences: Vec<f64> = losses.iter().zip(&first.losses).map(|(blend, best)| blend - best).collect();
     let (worse, error) = mean_and_error(data, rows, &differences);
@@ -61,7 +57,7 @@ pub(super) fn of(
         return Ok(None);
     }
     let log_loss = weighted_log_loss(data, rows, &calibrated);
-    let auc = auc(data, &judged);
+    let auc = auc(data, &OutOfFold { rows: rows.clone(), margins: calibrated });
     let members = finalists.iter().zip(&all).filter(|(_, weight)| **weight > 0.0);
     let members = members.map(|(own, weight)| (*weight, own.standing.candidate.clone())).collect();
     let margins = every.iter().map(|&position| sum(&deployed, &all, position)).collect();
@@ -97,7 +93,7 @@ mod tests {
     use holdfast_models::probability::sigmoid;
 
     use super::*;
-    use crate::learning::Standing;
+    use crate::learning::{Standing, cross_calibrated};
     use crate::split::hash;
 
     const N: usize = 4_000;
@@ -107,8 +103,8 @@ mod tests {
         f64::from(u32::try_from(hash(&format!("{what} {row}"), 1) >> 33).unwrap()) / f64::from(u32::MAX >> 1)
     }
 
-    /// Rows whose churn follows `truth`, and finalists that say `margins`.
-    fn blend_of(margins: [&dyn Fn(usize) -> f64; 2]) -> (Option<Found>, [f64; 2]) {
+    /// Rows whose churn follows `truth`, in five folds.
+    fn rows_of_truth() -> (LearningRows, Vec<usize>) {
         let labels: Vec<f64> =
             (0..N).map(|row| f64::from(u8::from(draw(row, "churn") < sigmoid(truth(row))))).collect();
         let data = LearningRows {
@@ -123,7 +119,12 @@ mod tests {
             groups: (0..).take(N).collect(),
             blocks: vec![0; N],
         };
-        let folds: Vec<usize> = (0..N).map(|row| row % 5).collect();
+        (data, (0..N).map(|row| row % 5).collect())
+    }
+
+    /// Finalists that say `margins` of these rows.
+    fn blend_of(margins: [&dyn Fn(usize) -> f64; 2]) -> (Option<Found>, [f64; 2]) {
+        let (data, folds) = rows_of_truth();
         let candidate = Candidate::Logistic(logistic::Params::default().check().unwrap());
         let mut finalists: Vec<Finalist> = margins
             .iter()
@@ -158,5 +159,18 @@ mod tests {
     fn one_that_knows_nothing_has_no_say() {
         let (found, _) = blend_of([&truth, &|row| 4.0 * draw(row, "nothing") - 3.0]);
         assert!(found.is_none());
+    }
+
+    #[test]
+    fn a_calibrator_follows_the_margins_that_it_was_fitted_to() {
+        let (data, folds) = rows_of_truth();
+        let rows: Vec<usize> = (0..N).collect();
+        let loss = |calibrated: &[f64]| weighted_log_loss(&data, &rows, calibrated);
+        // Judged by other folds' weights, a fold's margins are of another size.
+        let size = |fold: usize| if fold == 0 { 1.5 } else { 0.75 };
+        let margins = |fold: usize| (0..N).map(|row| size(fold) * truth(row)).collect();
+        let calibrated = cross_calibrated_by(&data, &rows, &folds, 1, margins).unwrap();
+        let best: Vec<f64> = rows.iter().map(|&row| truth(row)).collect();
+        assert!(loss(&calibrated) < loss(&best) + 0.001, "{} {}", loss(&calibrated), loss(&best));
     }
 }
