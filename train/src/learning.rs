@@ -41,7 +41,7 @@ pub struct Standing {
     pub candidate: Candidate,
     /// Weighted log loss (nats) of the out-of-fold probabilities after cross-fitted calibration.
     pub log_loss: f64,
-    /// AUC of the out-of-fold margins.
+    /// AUC of the same probabilities.
     pub auc: Option<f64>,
 }
 
@@ -225,20 +225,17 @@ pub(crate) fn cross_calibrated_by(
     present.sort_unstable();
     present.dedup();
     let of_fold = |&fold: &usize| {
-        let judged = OutOfFold { rows: rows.to_vec(), margins: margins(fold) };
-        let others = judged.only(|row| folds[row] != fold);
+        let all = OutOfFold { rows: rows.to_vec(), margins: margins(fold) };
+        let (own, others) = (all.only(|row| folds[row] == fold), all.only(|row| folds[row] != fold));
         if !has_both_classes(&data.labels, &others.rows) {
-            return Ok(judged.margins);
+            return Ok(own);
         }
         let calibration = data.calibrate(&others, seed)?;
-        Ok(calibrated(&data.table, &calibration, rows, &judged.margins))
+        let margins = calibrated(&data.table, &calibration, &own.rows, &own.margins);
+        Ok(OutOfFold { margins, ..own })
     };
     let by_fold = present.par_iter().map(of_fold).collect::<Result<Vec<_>, TrainError>>()?;
-    let logit = |(at, &row): (usize, &usize)| {
-        let fold = present.partition_point(|&fold| fold < folds[row]);
-        by_fold[fold][at]
-    };
-    Ok(rows.iter().enumerate().map(logit).collect())
+    Ok(by_fold.into_iter().fold(OutOfFold::default(), OutOfFold::merged).margins)
 }
 
 /// The weighted mean log loss (nats) of margins.

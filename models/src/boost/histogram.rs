@@ -15,9 +15,9 @@ pub(crate) const LANES: usize = 8;
 const BINS: usize = 256;
 /// Rows that are fetched at once: their codes stay in the second-level cache until all columns are counted.
 const BLOCK: usize = 4_096;
-/// From this many additions on, threads share the rows: each counts into tables of its own, which are added up then.
-const SHARE_ROWS_FROM: usize = 200_000;
-/// From this many on they share the columns, and below it threads cost more than they save.
+/// Additions that are worth a part of the rows: it is counted into tables of its own, which are added up then.
+const OF_PART: usize = 100_000;
+/// From this many additions on, threads share the columns; below it they cost more than they save.
 const SHARE_COLUMNS_FROM: usize = 20_000;
 
 type Table = [[Sums; BINS]; LANES];
@@ -93,25 +93,26 @@ impl Histogram {
             return clear_and_add(&mut self.tables, 0, lanes, rows, slopes);
         }
         let n_groups = lanes.n_groups.div_ceil(threads);
-        if additions < SHARE_ROWS_FROM {
+        let n_parts = (additions / OF_PART).min(threads);
+        if n_parts < 2 {
             let parts = self.tables.par_chunks_mut(n_groups).enumerate();
             return parts
                 .for_each(|(part, tables)| clear_and_add(tables, part * n_groups, lanes, rows, slopes));
         }
-        while spare.len() + 1 < threads {
+        while spare.len() + 1 < n_parts {
             spare.push(Self::new(lanes));
         }
-        let helpers = &mut spare[..threads - 1];
-        let of_thread = rows.len().div_ceil(threads);
-        let (own, others) = rows.split_at(of_thread);
+        let helpers = &mut spare[..n_parts - 1];
+        let of_part = rows.len().div_ceil(n_parts);
+        let (own, others) = rows.split_at(of_part);
         rayon::join(
             || clear_and_add(&mut self.tables, 0, lanes, own, slopes),
             || {
-                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_thread));
+                let parts = helpers.par_iter_mut().zip(others.par_chunks(of_part));
                 parts.for_each(|(helper, rows)| clear_and_add(&mut helper.tables, 0, lanes, rows, slopes));
             },
         );
-        let helpers = &helpers[..others.len().div_ceil(of_thread)];
+        let helpers = &helpers[..others.len().div_ceil(of_part)];
         self.tables.par_iter_mut().enumerate().for_each(|(group, table)| {
             for helper in helpers {
                 merge(table, &helper.tables[group], lanes, group, Sums::plus);
@@ -182,6 +183,45 @@ fn fill_lanes<const USED: usize>(table: &mut Table, codes: &[[u8; LANES]], slope
         for lane in 0..USED {
             let sums = &mut table[lane][usize::from(codes[lane])];
             *sums = sums.plus(*slope);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boost::bins::Bins;
+    use crate::boost::slopes::Slopes;
+
+    /// Rows few enough for one thread, so many that threads share the columns, and so many that they share the rows.
+    #[test]
+    fn threads_count_what_one_does() {
+        const N: u32 = 20_000;
+        let value = |row: u32, column: u32| f64::from(row.wrapping_mul(2_654_435_761 + column) >> 16 & 63);
+        let columns: Vec<Vec<f64>> =
+            (0..20).map(|column| (0..N).map(|row| value(row, column)).collect()).collect();
+        let weights: Vec<f64> = (0..N).map(|row| 1.0 / f64::from(row % 3 + 1)).collect();
+        let labels: Vec<f64> = (0..N).map(|row| f64::from(u8::from(row % 5 == 0))).collect();
+        let bins = Bins::fit(&columns, &weights, 64, 1);
+        let n_known = (0..columns.len()).map(|column| bins.n_known(column)).collect();
+        let lanes = Lanes::of(&bins.codes(&columns), (0..columns.len()).collect(), n_known);
+        let mut slopes = Slopes::new(&weights);
+        slopes.set(&vec![0.3; N as usize], &labels, &weights);
+        let count = |n_threads: usize, rows: &[u32]| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            // Used before: what is there must not show.
+            let mut histogram = Histogram::new(&lanes);
+            let mut spare = Vec::new();
+            pool.install(|| histogram.count(&lanes, &[0, 1, 2], slopes.rows(), &mut spare));
+            pool.install(|| histogram.count(&lanes, rows, slopes.rows(), &mut spare));
+            histogram.tables
+        };
+        for n_rows in [100, 3_000, N] {
+            let rows: Vec<u32> = (0..N).filter(|row| row % (N / n_rows) == 0).collect();
+            let alone = count(1, &rows);
+            for n_threads in [2, 3, 8] {
+                assert!(count(n_threads, &rows) == alone, "{n_rows} rows, {n_threads} threads");
+            }
         }
     }
 }

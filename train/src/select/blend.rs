@@ -1,5 +1,7 @@
 //! The weighted sum of the finalists, judged like any of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use holdfast_models::Candidate;
 use holdfast_models::blend::{blended, weights};
 
@@ -40,14 +42,16 @@ pub(super) fn of(
     if all.iter().filter(|weight| **weight > 0.0).count() < 2 {
         return Ok(None);
     }
-    // Weights of other folds are of another size than those of all: the calibrator must know the ones that it follows.
-    let margins = |fold: usize| {
+    let mut weights = BTreeMap::new();
+    for fold in rows.iter().map(|&row| folds[row]).collect::<BTreeSet<_>>() {
         let others: Vec<usize> =
             every.iter().copied().filter(|&position| folds[rows[position]] != fold).collect();
-        let weights = fitted(data, rows, &honest, &others);
-        let weights = weights.as_ref().unwrap_or(&all);
-        every.iter().map(|&position| sum(&honest, weights, position)).collect()
-    };
+        let Some(of_others) = fitted(data, rows, &honest, &others) else { return Ok(None) };
+        weights.insert(fold, of_others);
+    }
+    // Weights of other folds are of another size than those of all: the calibrator must know the ones that it follows.
+    let margins =
+        |fold: usize| every.iter().map(|&position| sum(&honest, &weights[&fold], position)).collect();
     let calibrated = cross_calibrated_by(data, rows, folds, seed, margins)?;
     let losses = losses(data, rows, &calibrated);
     let differences: Vec<f64> = losses.iter().zip(&first.losses).map(|(blend, best)| blend - best).collect();

@@ -254,8 +254,9 @@ fn finalist(
         rounds::choose(data, folds, candidate, judged, seed);
     let calibrated = cross_calibrated(data, &honest, folds, seed)?;
     let log_loss = weighted_log_loss(data, &honest.rows, &calibrated);
-    let standing = Standing { candidate, log_loss, auc: auc(data, &honest) };
     let losses = explainable::losses(data, &honest.rows, &calibrated);
+    let auc = auc(data, &OutOfFold { rows: honest.rows.clone(), margins: calibrated });
+    let standing = Standing { candidate, log_loss, auc };
     Ok(Finalist { standing, honest, deployed, losses })
 }
 

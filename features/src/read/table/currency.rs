@@ -6,7 +6,7 @@ use crate::history::Text;
 use crate::read::check::Batch;
 use crate::read::contract::MoneyUnit;
 use crate::read::convert::{Typed, minor_units};
-use crate::read::mapping::Mapping;
+use crate::read::mapping::{Mapped, Mapping};
 
 /// The currencies of a history while it is read.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,12 @@ impl Currencies {
 
     /// Divides amounts in minor units by what makes one unit of the row's currency, or of the history's.
     pub(super) fn scale(&mut self, batch: &mut Batch, mapping: &Mapping) {
+        let is_minor = |mapped: &Option<Mapped>| {
+            mapped.as_ref().is_some_and(|mapped| mapped.spelling.unit == MoneyUnit::Minor)
+        };
+        if !mapping.columns.iter().any(is_minor) {
+            return;
+        }
         let of_others = minor_units(self.own());
         let by_row: Vec<Option<u16>> = match batch.texts("currency") {
             Some(codes) => {
@@ -66,13 +72,13 @@ impl Currencies {
             None => vec![None; batch.n_rows],
         };
         for (typed, mapped) in batch.columns.iter_mut().zip(&mapping.columns) {
-            let is_minor = mapped.as_ref().is_some_and(|mapped| mapped.spelling.unit == MoneyUnit::Minor);
-            let (true, Some(Typed::Number(amounts))) = (is_minor, typed) else { continue };
+            let (true, Some(Typed::Number(amounts))) = (is_minor(mapped), typed) else { continue };
             for (amount, factor) in amounts.iter_mut().zip(&by_row) {
-                *amount = amount.map(|amount| amount / f64::from(factor.unwrap_or(of_others)));
-            }
-            if by_row.contains(&None) {
-                self.taken.insert(of_others);
+                let Some(amount) = amount else { continue };
+                *amount /= f64::from(factor.unwrap_or(of_others));
+                if factor.is_none() {
+                    self.taken.insert(of_others);
+                }
             }
         }
     }
