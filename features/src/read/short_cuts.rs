@@ -13,6 +13,11 @@ use crate::time::DAY;
 /// The tables of usage.
 const USAGE: [&str; 2] = ["usage_events", "usage_daily"];
 
+/// Whether several threads read the rows in `paths` side by side.
+pub(super) fn is_shared(schema: &TableSchema, paths: &[PathBuf]) -> bool {
+    USAGE.contains(&schema.name) && paths.iter().all(|path| ending(path) == Some("parquet"))
+}
+
 impl Reading<'_> {
     /// Leaves a file unread whose table nobody asked for, if its statistics tell when it ends.
     pub(super) fn pass_over(&mut self, table: &mut TableReading, file: &MappedFile<'_>, path: &Path) -> bool {
@@ -57,9 +62,8 @@ impl Reading<'_> {
         paths: &[PathBuf],
     ) -> Result<bool, ReadError> {
         let schema = table.schema;
-        let is_usage = USAGE.contains(&schema.name) && self.is_wanted(schema);
-        let is_columnar = paths.iter().all(|path| ending(path) == Some("parquet"));
-        let (true, true, Some(store)) = (is_usage, is_columnar, &self.store) else { return Ok(false) };
+        let is_taken = is_shared(schema, paths) && self.is_wanted(schema);
+        let (true, Some(store)) = (is_taken, &self.store) else { return Ok(false) };
         let mut files = Vec::with_capacity(paths.len());
         let mut found = Vec::with_capacity(paths.len());
         for path in paths {
