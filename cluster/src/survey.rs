@@ -179,7 +179,8 @@ async fn usage(
 ) -> Result<(Vec<EventUse>, Option<Timestamp>), ClusterError> {
     let mut all: Option<DataFrame> = None;
     for source in sources {
-        let rows = source::read(context, &source.files).await?.select(usage_row(source, delay, now)?)?;
+        let rows = source::read(context, &source.files).await?.filter(is_complete(source))?;
+        let rows = rows.select(usage_row(source, delay, now)?)?;
         all = Some(match all {
             Some(earlier) => earlier.union(rows)?,
             None => rows,
@@ -226,6 +227,16 @@ async fn usage(
         }
     }
     Ok((uses, known_at))
+}
+
+/// Whether a row of usage has what it must have: others are bad, and where bad rows may be, they count for nothing.
+fn is_complete(source: &SourceFiles) -> Expr {
+    let own = source.columns.iter().map(|(known, own)| (*known, Expr::Column(Column::from_name(own))));
+    own.fold(lit(true), |all, (known, own)| match known {
+        "account_id" | "event" => all.and(btrim(vec![cast(own, DataType::Utf8)]).not_eq(lit(""))),
+        "occurred_at" => all.and(own.is_not_null()),
+        _ => all,
+    })
 }
 
 /// Account, event, whether there is a value, and when a row of usage became known, in microseconds.

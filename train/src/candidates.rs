@@ -1,7 +1,7 @@
 //! The candidates that are tried, by the size of the data.
 
 use holdfast_features::{Direction, FeatureSpec, Role};
-use holdfast_models::boost::Monotone;
+use holdfast_models::boost::{Cuts, Monotone};
 use holdfast_models::fit::ParamsError;
 use holdfast_models::{Candidate, additive, boost, encode::LinearOptions, forest, logistic};
 
@@ -155,6 +155,8 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
     // A leaf needs evidence, not rows, and every row has its say in every tree: that finds the few rows of high risk.
     let whole =
         |depth| boost::Params { depth, row_fraction: 1.0, min_rows: 1, min_child_weight: 2.0, ..default };
+    // Where columns repeat each other, cuts at random learn less of what is chance in them than the best ones.
+    let drawn = |depth| boost::Params { cuts: Cuts::Random, column_fraction: 1.0, ..whole(depth) };
     let leafy = |leaves| boost::Params { depth: MAX_PATH, leaves, ..shrunk(1) };
     let faster = |params| boost::Params { learning_rate: 0.06, rounds: 500, ..params };
     let free = |params| boost::Params { monotone: Monotone::Free, ..params };
@@ -175,6 +177,7 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
         (SMALL..LARGE, true) => vec![
             plain(3),
             free(whole(4)),
+            free(drawn(6)),
             free(plain(3)),
             free(unbound(16, 20)),
             unbound(31, 10),
@@ -184,13 +187,14 @@ fn boosts(n_rows: usize, is_directed: bool) -> Result<Vec<Candidate>, ParamsErro
             plain(2),
             free(plain(4)),
             bound,
-            free(whole(3)),
+            free(whole(6)),
         ],
         (SMALL..LARGE, false) => vec![
             plain(3),
             stumps,
             light(4),
             plain(2),
+            drawn(6),
             shrunk(5),
             plain(4),
             light(3),

@@ -76,7 +76,7 @@ fn with_one_mrr_told(history: &Path) {
     });
 }
 
-/// Bad rows come first, more than a sample has.
+/// Bad rows come first, more than a sample has, some with an event of their own.
 fn with_bad_usage_first(history: &Path) {
     let folder = history.join("usage_events");
     let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -88,8 +88,17 @@ fn with_bad_usage_first(history: &Path) {
     let nobody = BooleanArray::from(vec![true; first.num_rows()]);
     let event = all.column_by_name("event").unwrap().data_type().clone();
     let bad = replace(&first, "event", &nobody, &|n_rows| new_null_array(&event, n_rows));
+    let occurred_at = all.column_by_name("occurred_at").unwrap().data_type().clone();
+    let timeless = replace(&first, "occurred_at", &nobody, &|n_rows| new_null_array(&occurred_at, n_rows));
+    let timeless = replace(&timeless, "event", &nobody, &|n_rows| {
+        let named: ArrayRef = Arc::new(StringArray::from(vec!["never happened"; n_rows]));
+        arrow::compute::cast(&named, &event).unwrap()
+    });
     std::fs::remove_dir_all(&folder).unwrap();
-    put(&history.join("usage_events.parquet"), &concat_batches(&all.schema(), &[bad, all]).unwrap());
+    put(
+        &history.join("usage_events.parquet"),
+        &concat_batches(&all.schema(), &[bad, timeless, all]).unwrap(),
+    );
 }
 
 fn assert_as_embedded(known: &Known) {

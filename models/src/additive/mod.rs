@@ -98,7 +98,7 @@ fn run(
             slopes.set(&margins, &labels, &weights);
             let mut histogram = histograms.pop().unwrap_or_else(|| Histogram::new(lanes));
             histogram.count(lanes, &rows, slopes.rows(), &mut histograms);
-            let asked = Asked { sums: histogram.total(lanes), bounds: UNBOUNDED };
+            let asked = Asked { sums: histogram.total(lanes), bounds: UNBOUNDED, cuts: 0 };
             let counted = histogram.table(0).iter().zip(lanes.group(0));
             let steps: Vec<Step> = counted
                 .filter_map(|(counted, (column, n_known))| {

@@ -6,7 +6,7 @@ use super::bins::{Bins, Codes};
 use super::histogram::{Histogram, Lanes};
 use super::rows::{Question, Rows};
 use super::slopes::{Slopes, Sums};
-use super::split::{Asked, Bounds, Rules, Split, UNBOUNDED};
+use super::split::{Asked, Bounds, Rules, Split, UNBOUNDED, mixed};
 use crate::tree::Node;
 
 /// Below this many bins of a node, threads cost more than they save.
@@ -42,15 +42,16 @@ struct Open {
 }
 
 impl Grower<'_> {
-    /// A tree over the columns of `lanes` for `rows` (ascending), leaves holding the learning rate × their answer.
-    pub(super) fn grow(&mut self, lanes: &Lanes, rows: Vec<u32>, slopes: &Slopes) -> Grown {
+    /// A tree over the columns of `lanes` for `rows` (ascending), leaves holding the learning rate × their answer; cuts
+    /// that are drawn are drawn by `cuts`.
+    pub(super) fn grow(&mut self, lanes: &Lanes, rows: Vec<u32>, slopes: &Slopes, cuts: u64) -> Grown {
         let params = self.rules.params;
         let mut histogram = self.histogram(lanes);
         histogram.count(lanes, &rows, slopes.rows(), &mut self.spare);
         let sums = histogram.total(lanes);
         let mut grown =
             Grown { nodes: vec![self.leaf(sums, UNBOUNDED)], questions: Vec::new(), rows: Rows::new(rows) };
-        let asked = Asked { sums, bounds: UNBOUNDED };
+        let asked = Asked { sums, bounds: UNBOUNDED, cuts: mixed(cuts, 0) };
         let mut open = Vec::new();
         let root = self.best(asked, &histogram, lanes);
         self.keep(&mut open, (0, 0, UNBOUNDED), root, histogram);
@@ -65,8 +66,8 @@ impl Grower<'_> {
             grown.nodes.push(self.leaf(split.right, bounds_right));
             let depth = parent.depth + 1;
             let sides = [
-                Asked { sums: split.left, bounds: bounds_left },
-                Asked { sums: split.right, bounds: bounds_right },
+                Asked { sums: split.left, bounds: bounds_left, cuts: mixed(cuts, left) },
+                Asked { sums: split.right, bounds: bounds_right, cuts: mixed(cuts, left + 1) },
             ];
             if n_leaves == params.leaves {
                 self.spare.push(parent.histogram);

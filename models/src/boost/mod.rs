@@ -17,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use params::{Monotone, Params, ValidParams};
+pub use params::{Cuts, Monotone, Params, ValidParams};
 
 use crate::fit::{Checkpoint, FitError, FittedClassifier, TrainingRows, Watched};
 use crate::model::Classifier;
@@ -91,7 +91,8 @@ fn run(
     for round in 0..params.rounds {
         for bag in &mut bags {
             slopes.set(&bag.margins, &labels, &weights);
-            let Sample { rows, others, columns } = Sample::draw(labels.len(), width, params, bag.seed, round);
+            let Sample { rows, others, columns, cuts } =
+                Sample::draw(labels.len(), width, params, bag.seed, round);
             let of_round = match lanes.take() {
                 Some(lanes) if lanes.columns() == columns => lanes,
                 _ => {
@@ -99,7 +100,7 @@ fn run(
                     Lanes::of(&codes, columns, n_known)
                 }
             };
-            let mut grown = grower.grow(&of_round, rows, &slopes);
+            let mut grown = grower.grow(&of_round, rows, &slopes, cuts);
             lanes = Some(of_round);
             grown.rows.add(&grown.leaves(), &mut bag.margins);
             grown.add_to(others, &codes, &mut bag.margins);
@@ -140,6 +141,8 @@ struct Sample {
     /// The rows that it does not see.
     others: Vec<u32>,
     columns: Vec<usize>,
+    /// What the cuts are drawn by, where they are.
+    cuts: u64,
 }
 
 impl Sample {
@@ -154,11 +157,12 @@ impl Sample {
         } else {
             (all.collect(), Vec::new())
         };
+        let cuts = rng.random();
         // A handful of rows may all be left out by chance.
         if rows.is_empty() {
-            Self { rows: others, others: rows, columns }
+            Self { rows: others, others: rows, columns, cuts }
         } else {
-            Self { rows, others, columns }
+            Self { rows, others, columns, cuts }
         }
     }
 }

@@ -18,6 +18,18 @@ pub enum Monotone {
     Free,
 }
 
+/// At which of a column's values a node may be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuts {
+    /// At the one that gains most.
+    #[default]
+    Best,
+    /// At one drawn anew for each node, of those between its least and its largest (Geurts, Ernst and Wehenkel 2006): trees that
+    /// differ more, and learn less of what is chance.
+    Random,
+}
+
 /// Unchecked parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Params {
@@ -45,6 +57,9 @@ pub struct Params {
     pub max_bins: usize,
     /// Whether known directions bind the trees.
     pub monotone: Monotone,
+    /// At which values nodes may be split.
+    #[serde(default)]
+    pub cuts: Cuts,
 }
 
 /// Checked parameters.
@@ -66,6 +81,7 @@ impl Default for Params {
             column_fraction: 0.5,
             max_bins: 255,
             monotone: Monotone::Declared,
+            cuts: Cuts::Best,
         }
     }
 }
@@ -146,8 +162,9 @@ impl ValidParams {
         let bags = if bags > 1 { format!("bags={bags} ") } else { String::new() };
         let size = if self.0.is_best_first() { format!("leaves={leaves}") } else { format!("depth={depth}") };
         let free = if self.0.monotone == Monotone::Free { " directions=free" } else { "" };
+        let cuts = if self.0.cuts == Cuts::Random { " cuts=random" } else { "" };
         format!(
-            "{bags}rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}{free}"
+            "{bags}rounds={rounds} rate={learning_rate} {size} l2={l2} min_rows={min_rows} columns={column_fraction}{free}{cuts}"
         )
     }
 }

@@ -1,7 +1,7 @@
 //! The best question to ask of a node.
 
 use super::histogram::{Histogram, Lanes};
-use super::params::Params;
+use super::params::{Cuts, Params};
 use super::slopes::{Sums, Units};
 use crate::encode::Order;
 
@@ -31,6 +31,8 @@ pub(crate) struct Asked {
     /// Over its rows.
     pub(crate) sums: Sums,
     pub(crate) bounds: Bounds,
+    /// What its cuts are drawn by, where they are drawn.
+    pub(crate) cuts: u64,
 }
 
 /// How splits are judged, the same for a whole fit.
@@ -59,6 +61,25 @@ impl Bounds {
             Order::Free => (self, self),
         }
     }
+}
+
+/// Two numbers as one that looks drawn (Steele et al. 2014, `SplitMix64`).
+pub(crate) fn mixed(seed: u64, number: usize) -> u64 {
+    let mut drawn = seed.wrapping_add((number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    drawn ^ (drawn >> 31)
+}
+
+/// The bin at whose end to cut, drawn among those from the node's lowest to before its highest; of several that cut alike the
+/// one that has rows. `None` where all rows are in one bin.
+fn drawn(by: u64, known: &[Sums]) -> Option<usize> {
+    let has_rows = |bin: &usize| !known[*bin].is_empty();
+    let lowest = (0..known.len()).find(has_rows)?;
+    let highest = (0..known.len()).rfind(has_rows)?;
+    let n = (highest - lowest) as u64;
+    let at = lowest + usize::try_from(by.checked_rem(n)?).ok()?;
+    (lowest..=at).rfind(has_rows)
 }
 
 impl Rules<'_> {
@@ -127,11 +148,18 @@ impl Rules<'_> {
     /// missing values' last.
     fn search(&self, asked: Asked, before: f64, column: usize, counted: &[Sums], best: &mut Option<Split>) {
         let Some((&missing, known)) = counted.split_last() else { return };
+        let drawn = match self.params.cuts {
+            Cuts::Best => None,
+            Cuts::Random => Some(drawn(mixed(asked.cuts, column), known)),
+        };
         let mut below = Sums::default();
         for (bin, &sums_of_bin) in known.iter().enumerate() {
             below = below.plus(sums_of_bin);
             let is_last = bin + 1 == known.len();
             if is_last && missing.is_empty() || sums_of_bin.is_empty() {
+                continue;
+            }
+            if !is_last && drawn.is_some_and(|drawn| drawn != Some(bin)) {
                 continue;
             }
             // The last bin's end parts known from missing values.
@@ -165,5 +193,24 @@ impl Rules<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::boost::slopes::Slopes;
+
+    #[test]
+    fn every_cut_between_rows_is_drawn_and_no_other() {
+        let mut slopes = Slopes::new(&[1.0]);
+        slopes.set(&[0.0], &[1.0], &[1.0]);
+        let (some, none) = (slopes.rows()[0], Sums::default());
+        let of = |known: &[Sums]| (0..400).map(|by| drawn(mixed(by, 3), known)).collect::<BTreeSet<_>>();
+        assert_eq!(of(&[none, some, some, none, some, none]), BTreeSet::from([Some(1), Some(2)]));
+        assert_eq!(of(&[none, some, none]), BTreeSet::from([None]));
+        assert_eq!(of(&[none, none]), BTreeSet::from([None]));
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fit::{Candidate, checkpoints, fit};
 use crate::probability::{log_loss, sigmoid};
-use crate::tree::Node;
+use crate::tree::{Node, Tree};
 use holdfast_features::{Column, FeatureSpec, FeatureTable};
 use holdfast_features::{Direction, Kind};
 
@@ -35,6 +35,38 @@ fn candidate(monotone: Monotone) -> Candidate {
     let params =
         Params { rounds: 120, learning_rate: 0.1, column_fraction: 1.0, monotone, ..Params::default() };
     Candidate::Boost(params.check().unwrap())
+}
+
+#[test]
+fn cuts_at_random_find_the_risk_too() {
+    let (table, labels) = data(6_000);
+    let rows: Vec<usize> = (0..6_000).collect();
+    let weights = vec![1.0; 6_000];
+    let training =
+        TrainingRows { table: &table, labels: &labels, weights: &weights, groups: None, rows: &rows };
+    let drawn = |seed| {
+        let Candidate::Boost(params) = candidate(Monotone::Free) else { unreachable!() };
+        let params = Params { cuts: Cuts::Random, rounds: 200, ..*params.params() }.check().unwrap();
+        fit(&Candidate::Boost(params), &training, seed).unwrap()
+    };
+    let probe = probe(&table, &[2.0, 5.0, 9.0, f64::NAN]);
+    let risks: Vec<f64> = drawn(1).margins(&probe, &[0, 1, 2, 3]).into_iter().map(sigmoid).collect();
+    for (risk, expected) in risks.iter().zip([0.17, 0.1, 0.59, 0.9]) {
+        assert!((risk - expected).abs() < 0.08, "{risks:?}");
+    }
+    assert_eq!(drawn(1), drawn(1));
+    assert_ne!(drawn(1), drawn(2));
+    // The first cut is the best one otherwise: the same in nearly every tree's root.
+    let roots = |fitted: &FittedClassifier| {
+        let Classifier::Boost(model) = &fitted.classifier else { unreachable!() };
+        let root = |tree: &Tree| match tree.nodes()[0] {
+            Node::Split { threshold, .. } => threshold.to_bits(),
+            Node::Leaf { .. } => 0,
+        };
+        model.trees.iter().map(root).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let best = fit(&candidate(Monotone::Free), &training, 1).unwrap();
+    assert!(roots(&drawn(1)) > 2 * roots(&best), "{} {}", roots(&drawn(1)), roots(&best));
 }
 
 fn probe(table: &FeatureTable, values: &[f64]) -> FeatureTable {

@@ -11,8 +11,18 @@ use crate::TrainError;
 use crate::learning::{LearningRows, OutOfFold, auc, cross_calibrated_by, weighted_log_loss};
 use crate::split::has_both_classes;
 
-/// A difference of so many standard errors is a clear one.
+/// A difference of so many standard errors from one that was named beforehand is a clear one.
 const CLEARLY: f64 = 2.0;
+
+/// The same from the best of `n` that are equally good: by the tail of the normal distribution, as unlikely.
+fn clearly(n: usize) -> f64 {
+    CLEARLY.mul_add(CLEARLY, 2.0 * as_f64(n.max(1)).ln()).sqrt()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a handful of finalists")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
 
 /// A blend with its figures.
 pub(super) struct Found {
@@ -26,7 +36,7 @@ pub(super) struct Found {
 
 /// The blend of the `finalists`, best first, each of which has margins of the same rows. A fold is judged with weights,
 /// and then a calibrator, of other folds; what is chosen has the weights of all rows. `None` where fewer than two have a
-/// say, or the best of them has a log loss lower by more than two standard errors.
+/// say, or the best of them has a log loss that is clearly lower.
 pub(super) fn of(
     data: &LearningRows,
     folds: &[usize],
@@ -57,7 +67,7 @@ pub(super) fn of(
     let differences: Vec<f64> = losses.iter().zip(&first.losses).map(|(blend, best)| blend - best).collect();
     let (worse, error) = mean_and_error(data, rows, &differences);
     // The best of several is flattered by the choice, the sum is not: only a clear difference counts against it.
-    if worse > CLEARLY * error {
+    if worse > clearly(finalists.len()) * error {
         return Ok(None);
     }
     let log_loss = weighted_log_loss(data, rows, &calibrated);
@@ -157,6 +167,14 @@ mod tests {
         let found = found.unwrap();
         assert_eq!(found.members.len(), 2);
         assert!(found.log_loss < alone[0] - 0.005, "{} {alone:?}", found.log_loss);
+    }
+
+    #[test]
+    fn the_best_of_many_must_be_better_by_more() {
+        // The normal quantiles at 0.97725^(1/n), which the tail bounds from above.
+        for (n, exact) in [(1, 2.0), (2, 2.275), (4, 2.528), (8, 2.762)] {
+            assert!((0.0..0.1).contains(&(clearly(n) - exact)), "{n}: {}", clearly(n));
+        }
     }
 
     #[test]

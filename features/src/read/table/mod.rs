@@ -150,12 +150,15 @@ impl<'a> Reading<'a> {
         }
         let is_present =
             |name: &str, report: &TableReport| report.present.iter().any(|(known, _)| *known == name);
-        table.report.missing = schema
-            .columns
-            .iter()
-            .map(|column| column.name)
-            .filter(|name| !is_present(name, &table.report))
-            .collect();
+        // Of files that could not be matched with the contract nothing is known, and the problem says why.
+        if !table.report.present.is_empty() {
+            table.report.missing = schema
+                .columns
+                .iter()
+                .map(|column| column.name)
+                .filter(|name| !is_present(name, &table.report))
+                .collect();
+        }
         let summary = &table.report.summary;
         let is_whole = self.config.part_of.is_none();
         if is_whole && table.n_read > 0 && summary.n_rejected == table.n_read {
